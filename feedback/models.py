@@ -1,0 +1,196 @@
+"""What came back: append-only events, the change sets and uploads they came in, the cells made of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar, Never
+
+from django.db import models
+from django.utils.timezone import now
+
+from flows.models import ApiKey, Delivery, Flow, Source
+from portal.access import Paths
+from portal.ids import new_id
+from portal.models import Buyer, User
+
+
+class Door(models.TextChoices):
+    """By which way feedback came in."""
+
+    API = "api", "API"
+    UPLOAD = "upload", "File upload"
+    PORTAL = "portal", "Portal"
+
+
+class Upload(models.Model):
+    """A file of feedback: how it was read, how far it is, what it did."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        UNDONE = "undone", "Undone"
+
+    access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
+    public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "upl"))
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="uploads")
+    buyer = models.ForeignKey(Buyer, on_delete=models.PROTECT, related_name="uploads")
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, blank=True)
+    filename = models.CharField(max_length=255)
+    file = models.FileField(upload_to="feedback/%Y/%m")
+    size = models.PositiveBigIntegerField()  # bytes
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    encoding = models.CharField(max_length=20, blank=True)
+    delimiter = models.CharField(max_length=1, blank=True)
+    rows = models.PositiveIntegerField(null=True, blank=True)  # counted in the first pass
+    rows_done = models.PositiveIntegerField(default=0)  # committed with the chunk that did them
+    recorded = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)  # why the whole file was refused
+    created_at = models.DateTimeField(default=now, editable=False)
+    claimed_until = models.DateTimeField(null=True, blank=True)  # a worker's lease; run out: resumed
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        indexes = (models.Index(fields=["buyer", "-created_at"], name="upload_by_buyer"),)
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class RefusedRow(models.Model):
+    """A row of an upload that was not recorded, as it stood in the file, and why."""
+
+    access_paths: ClassVar = Paths(seller="upload__flow__seller", buyer="upload__buyer")
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="refused_rows")
+    line = models.PositiveIntegerField()  # of the file, the head being line 1
+    cells = models.JSONField()  # list of texts, in the file's column order
+    error = models.TextField()
+
+    class Meta:
+        ordering = ("line",)
+        constraints = (models.UniqueConstraint(fields=["upload", "line"], name="refused_row_once"),)
+
+
+class ChangeSet(models.Model):
+    """One API call, edit, bulk action or upload: the unit of receipt and of undo."""
+
+    access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
+    public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "chg"))
+    door = models.CharField(max_length=10, choices=Door.choices)
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="change_sets")
+    buyer = models.ForeignKey(Buyer, on_delete=models.PROTECT, related_name="change_sets")
+    user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, blank=True)
+    upload = models.ForeignKey(
+        Upload, on_delete=models.PROTECT, null=True, blank=True, related_name="change_sets"
+    )
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class AppendOnlyQuerySet(models.QuerySet["Feedback"]):
+    """Refuses what would rewrite history."""
+
+    def update(self, **kwargs: Any) -> Never:
+        raise TypeError("Feedback is append-only: record a correction as a new event.")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> Never:
+        raise TypeError("Feedback is append-only: record a correction as a new event.")
+
+    def delete(self) -> Never:
+        raise TypeError("Feedback is append-only: it cannot be deleted.")
+
+
+class Feedback(models.Model):
+    """One append-only event on a delivery.
+
+    ``values`` are the given fields in canonical JSON form (money and decimals as strings, times in UTC
+    ISO 8601), ``null`` where a field was cleared. ``fingerprint`` is the SHA-256 of the values and the
+    time it happened: the same feedback is on record once.
+    """
+
+    access_paths: ClassVar = Paths(
+        seller="delivery__flow__seller", buyer="delivery__buyer", flow="delivery__flow"
+    )
+    public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "fbk"))
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="feedback")
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.PROTECT, related_name="feedback")
+    occurred_at = models.DateTimeField()  # feedback_timestamp
+    received_at = models.DateTimeField()
+    values = models.JSONField()
+    fingerprint = models.CharField(max_length=64)
+    schema_version = models.PositiveIntegerField()
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "feedback"
+        constraints = (models.UniqueConstraint(fields=["delivery", "fingerprint"], name="feedback_once"),)
+        indexes = (models.Index(fields=["delivery", "occurred_at", "id"], name="feedback_in_order"),)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert only."""
+        if not self._state.adding:
+            raise TypeError("Feedback is append-only: record a correction as a new event.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> Never:
+        raise TypeError("Feedback is append-only: it cannot be deleted.")
+
+
+class StaleMark(models.Model):
+    """That a delivery changed, so its cell (source, delivery day) is to be recomputed.
+
+    Marks are only ever inserted, and deleted by the worker that has done their work; two marks on one
+    cell are two rows. A unique row per cell would lose news: an insert that finds the row leaves it to a
+    worker that may already have read the cell.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE)
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    day = models.DateField()
+    marked_at = models.DateTimeField(default=now)
+
+
+class SourceDay(models.Model):
+    """The recomputed cell (source, buyer, delivery day): counts and sums over its deliveries.
+
+    Never incremented. Sums are in the flow's currency. Which counts make which metric stands in
+    ``feedback/metrics.py``.
+    """
+
+    access_paths: ClassVar = Paths(seller="source__flow__seller", buyer="buyer", flow="source__flow")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="days")
+    buyer = models.ForeignKey(Buyer, on_delete=models.CASCADE, related_name="source_days")
+    day = models.DateField()
+    delivered = models.PositiveIntegerField()
+    with_feedback = models.PositiveIntegerField()  # at least one event
+    converted = models.PositiveIntegerField()  # by conversion status: sold
+    contacted = models.PositiveIntegerField()  # the rest by outcome
+    no_contact = models.PositiveIntegerField()
+    bad_info = models.PositiveIntegerField()
+    duplicate = models.PositiveIntegerField()
+    not_interested = models.PositiveIntegerField()
+    returned = models.PositiveIntegerField()
+    quality_count = models.PositiveIntegerField()
+    quality_sum = models.PositiveIntegerField()
+    quality_squares = models.PositiveIntegerField()  # sum of squared scores: for the interval of the mean
+    revenue = models.DecimalField(max_digits=18, decimal_places=3)
+    commission = models.DecimalField(max_digits=18, decimal_places=3)
+    cost = models.DecimalField(max_digits=18, decimal_places=3)  # what the buyer paid: the sum of prices
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["source", "buyer", "day"], name="cell_once"),)
+        indexes = (models.Index(fields=["day", "source"], name="cell_by_day"),)

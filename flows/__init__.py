@@ -1,0 +1,1 @@
+"""WHAT GOES OUT: flows, leads, deliveries, keys; rules, actions and the outbox."""

@@ -1,0 +1,56 @@
+"""Every request gets an id, a log line and an actor."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+import zoneinfo
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from portal.actors import actor_of
+
+SAFE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+log = logging.getLogger("leadloop.request")
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIdMiddleware:
+    """Keep a safe incoming ``X-Request-Id`` or make one; answer with it and log one line.
+
+    The line carries the path without its query, which may hold credentials or personal data.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if SAFE_ID.fullmatch(given) else f"req_{secrets.token_hex(10)}"
+        request.request_id = request_id  # type: ignore[attr-defined]
+        started = time.monotonic()
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        millis = (time.monotonic() - started) * 1000
+        log.info("%s %s %s %.0fms %s", request.method, request.path, response.status_code, millis, request_id)
+        return response
+
+
+class ActorMiddleware:
+    """Set ``request.actor`` (looked up on first use) and the person's time zone."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
+        if request.user.is_authenticated:
+            zone = zoneinfo.ZoneInfo(request.actor.timezone)  # type: ignore[attr-defined]
+            with timezone.override(zone):
+                return self.get_response(request)
+        return self.get_response(request)

@@ -1,0 +1,120 @@
+"""The parties: sellers, their buyers, the users who work for them, and in what role."""
+
+from __future__ import annotations
+
+import zoneinfo
+from functools import partial
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+from django.utils.timezone import now
+
+from portal.access import ROLES_OF, Paths, Role
+from portal.ids import new_id
+
+
+def validate_timezone(value: str) -> None:
+    """Accept IANA names such as ``America/Denver``."""
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(
+            "“%(value)s” is no time zone. Use a name such as America/Denver.", params={"value": value}
+        )
+
+
+class User(AbstractUser):
+    """A person. What they may see follows from their memberships, never from this row."""
+
+    access_paths: ClassVar = Paths(
+        seller=lambda seller_id: Q(memberships__seller=seller_id) | Q(memberships__buyer__seller=seller_id),
+        buyer="memberships__buyer",
+    )
+    email = models.EmailField("e-mail", unique=True)
+    timezone = models.CharField(
+        "time zone",
+        max_length=64,
+        blank=True,
+        validators=[validate_timezone],
+        help_text="Empty: the time zone of the company.",
+    )
+
+
+class Party(models.Model):
+    """What a seller and a buyer share: an id, a name, a clock."""
+
+    name = models.CharField(max_length=120)
+    timezone = models.CharField(
+        "time zone", max_length=64, default="America/New_York", validators=[validate_timezone]
+    )
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Seller(Party):
+    """A lead seller: the tenant. Everything belongs to exactly one."""
+
+    access_paths: ClassVar = Paths(seller="id", buyer=None)
+    public_id = models.CharField(
+        "id", max_length=64, unique=True, default=partial(new_id, "slr"), editable=False
+    )
+    slug = models.SlugField(max_length=60, unique=True)
+
+
+class Buyer(Party):
+    """A company that buys leads from one seller."""
+
+    access_paths: ClassVar = Paths(seller="seller", buyer="id")
+    public_id = models.CharField(
+        "id", max_length=64, unique=True, default=partial(new_id, "byr"), editable=False
+    )
+    seller = models.ForeignKey(Seller, on_delete=models.PROTECT, related_name="buyers")
+    slug = models.SlugField(max_length=60)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["seller", "slug"], name="buyer_slug_per_seller"),)
+
+
+class Membership(models.Model):
+    """That a user works for one seller or one buyer, and in what role."""
+
+    access_paths: ClassVar = Paths(
+        seller=lambda seller_id: Q(seller=seller_id) | Q(buyer__seller=seller_id), buyer="buyer"
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    seller = models.ForeignKey(
+        Seller, on_delete=models.CASCADE, null=True, blank=True, related_name="memberships"
+    )
+    buyer = models.ForeignKey(
+        Buyer, on_delete=models.CASCADE, null=True, blank=True, related_name="memberships"
+    )
+    role = models.CharField(max_length=20, choices=[(role.value, role.label) for role in Role])
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                name="membership_of_the_roles_side",
+                condition=Q(seller__isnull=False, buyer__isnull=True, role__in=ROLES_OF["seller"])
+                | Q(seller__isnull=True, buyer__isnull=False, role__in=ROLES_OF["buyer"]),
+            ),
+            models.UniqueConstraint(fields=["user", "seller"], name="one_membership_per_seller"),
+            models.UniqueConstraint(fields=["user", "buyer"], name="one_membership_per_buyer"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.get_role_display()} · {self.seller or self.buyer}"
+
+    def clean(self) -> None:
+        """The role must be one of the side that the membership names."""
+        if bool(self.seller_id) == bool(self.buyer_id):
+            raise ValidationError("Choose either a seller or a buyer.")
+        side = "seller" if self.seller_id else "buyer"
+        if self.role and self.role not in ROLES_OF[side]:
+            raise ValidationError({"role": f"This role is not one of a {side}'s roles."})
