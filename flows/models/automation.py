@@ -52,6 +52,7 @@ class Rule(models.Model):
     params = models.JSONField(default=dict, blank=True)
     alert = models.BooleanField("alert the team", default=False)
     position = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True, editable=False)  # why it cannot be evaluated, if so
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
@@ -66,7 +67,6 @@ class Decision(models.Model):
 
     class Status(models.TextChoices):
         APPLIED = "applied", "Applied"
-        NO_CHANGE = "no_change", "Nothing to change"
         UNDONE = "undone", "Undone"
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer=None, flow="flow")

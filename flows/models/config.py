@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.signals import post_delete, post_save
+from django.dispatch import receiver
 from django.utils.timezone import now
 
 from portal.access import Paths
@@ -147,6 +149,19 @@ class Field(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def fields_changed(flow: Flow) -> None:
+    """Raise the flow's schema version: who compiled its schema must do it again."""
+    flows = Flow.objects.filter(pk=flow.pk)
+    flows.update(schema_version=F("schema_version") + 1)
+    flow.schema_version = flows.values_list("schema_version", flat=True).get()
+
+
+@receiver([post_save, post_delete], sender=Field)
+def _field_changed(instance: Field, **signal: Any) -> None:
+    """By signal, as the admin deletes fields through a query set, past ``Field.delete``."""
+    fields_changed(instance.flow)
 
 
 class Agreement(models.Model):

@@ -1,0 +1,59 @@
+"""How sure a number is. Pure: counts in, intervals out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % point
+# Student's t, 97.5 %, for 1 to 9 degrees of freedom; above them the series below is good to 0.0002.
+_T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric's value, what it was counted on, and its 95 % interval.
+
+    Rates are fractions (0.10), scores 1 to 5, money in the flow's currency. ``value`` is None where there is
+    nothing to divide by; ``low`` and ``high`` are None where the metric has no interval.
+    """
+
+    value: Decimal | None
+    count: int
+    low: Decimal | None = None
+    high: Decimal | None = None
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a rate (Wilson 1927), as fractions; (0, 1) where nothing was counted."""
+    if n == 0:
+        return 0.0, 1.0
+    rate, z2 = successes / n, Z95 * Z95
+    centre = rate + z2 / (2 * n)
+    spread = Z95 * math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n))
+    scale = 1 + z2 / n
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def t_quantile(freedom: int) -> float:
+    """Student's t at 97.5 % for ``freedom`` ≥ 1: a table, then Abramowitz & Stegun 26.7.5."""
+    if freedom <= len(_T95):
+        return _T95[freedom - 1]
+    z = Z95
+    return (
+        z
+        + (z**3 + z) / (4 * freedom)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
+    )
+
+
+def mean_interval(n: int, total: float, squares: float) -> tuple[float, float] | None:
+    """The 95 % interval of a mean from its count, sum and sum of squares; None for fewer than two."""
+    if n < 2:
+        return None
+    mean = total / n
+    variance = max(0.0, (squares - total * mean) / (n - 1))
+    spread = t_quantile(n - 1) * math.sqrt(variance / n)
+    return mean - spread, mean + spread
