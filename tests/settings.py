@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _var = (
     Path(tempfile.gettempdir())
@@ -11,6 +12,9 @@ _var = (
 )
 _var.mkdir(parents=True, exist_ok=True)
 os.environ["LEADLOOP_VAR"] = str(_var)
+if os.environ.get("REDIS_URL"):  # a database of its own for each test process: 1 to 15, 0 is left alone
+    _number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 15 + 1
+    os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{_number}").geturl()
 os.environ["SECRET_KEY"] = "a key for tests only, long enough to be taken for a real one by the deploy check"
 
 from portal.settings import *  # noqa: E402, F403
