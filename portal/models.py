@@ -40,6 +40,13 @@ class User(AbstractUser):
         help_text="Empty: the time zone of the company.",
     )
 
+    class Meta(AbstractUser.Meta):
+        verbose_name = "account"
+        verbose_name_plural = "accounts"
+
+    def __str__(self) -> str:
+        return self.email or self.username
+
 
 class Party(models.Model):
     """What a seller and a buyer share: an id, a name, a clock."""
@@ -98,6 +105,8 @@ class Membership(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
         constraints = (
             models.CheckConstraint(
                 name="membership_of_the_roles_side",

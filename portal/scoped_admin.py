@@ -1,0 +1,308 @@
+"""The base of every admin page: only the actor's own rows, in lists, choices, filters and look-ups.
+
+A subclass says what may be done with its model (`may_add`, `may_change`, `may_delete`); who may do it
+follows from the actor's role: owners and operators do, analysts look. Django's permission tables are
+not asked. Another tenant's row answers 404, as one that does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.options import BaseModelAdmin
+from django.contrib.admin.utils import get_fields_from_path, quote
+from django.core.exceptions import FieldDoesNotExist
+from django.core.paginator import Paginator
+from django.db.models import PROTECT, ForeignKey, IntegerField, ManyToManyField, Model, QuerySet, Subquery
+from django.db.models.options import Options
+from django.forms.models import ModelChoiceField, ModelMultipleChoiceField
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import cached_property
+
+from portal.access import NOBODY, Actor, visible_to
+from portal.object_actions import WithObjectActions
+
+COUNT_LIMIT = 10_000
+FILTER_CHOICES_LIMIT = 200
+LOOKUPS = r"(__id)?(__(exact|isnull|in|gte|lt|isempty))?"
+M = TypeVar("M", bound=Model)
+
+
+def actor_of_request(request: HttpRequest) -> Actor:
+    """The actor that ActorMiddleware found; nobody without it."""
+    return getattr(request, "actor", NOBODY)
+
+
+def has_field(model: type[Model], name: str) -> bool:
+    """Whether the model has a field of this name."""
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return False
+    return True
+
+
+def sentence(words: object) -> str:
+    """With a capital first letter, the rest as it is: ``"API keys"`` keeps its capitals."""
+    text = str(words)
+    return text[:1].upper() + text[1:]
+
+
+def change_url(row: Model) -> str:
+    """The address of a row's admin page."""
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=(quote(str(row.pk)),))
+
+
+def is_needed(row: Model) -> bool:
+    """Whether other rows protect this one from deletion; asked without loading them."""
+    return any(
+        relation.related_model._default_manager.filter(**{relation.field.name: row}).exists()
+        for relation in row._meta.related_objects
+        if relation.on_delete is PROTECT
+    )
+
+
+class CappedPaginator(Paginator[Any]):
+    """Counts no further than `COUNT_LIMIT` + 1: beyond that the exact number costs more than it tells."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        if isinstance(rows, QuerySet):
+            return int(rows.order_by()[: COUNT_LIMIT + 1].count())
+        return len(rows)
+
+
+class CappedCount(Subquery):
+    """How many rows a correlated query has, counted to `COUNT_LIMIT` + 1 at most."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) capped)"
+    output_field = IntegerField()
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        super().__init__(queryset.order_by().values("pk")[: COUNT_LIMIT + 1])
+
+
+def capped(number: int) -> str:
+    """``12`` → ``"12"``, beyond the cap ``"10,000+"``."""
+    return f"{COUNT_LIMIT:,}+" if number > COUNT_LIMIT else f"{number:,}"
+
+
+class ScopedRelatedFilter(RelatedFieldListFilter):
+    """A side filter that offers only rows which the actor may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
+        rows = field.remote_field.model._default_manager.all()
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        rows = visible_to(actor_of_request(request), rows.order_by(*ordering) if ordering else rows)
+        return [(row.pk, str(row)) for row in rows[:FILTER_CHOICES_LIMIT]]
+
+
+class ScopedForm(forms.ModelForm[M]):
+    """A form that knows its actor and, where the model has one, sets the actor's own seller."""
+
+    actor: ClassVar[Actor] = NOBODY  # set on the class that is made for each request
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.owns_seller:
+            self.instance.seller_id = self.actor.party_id  # type: ignore[attr-defined]
+
+    @property
+    def owns_seller(self) -> bool:
+        """Whether the seller of this row is fixed by who adds it."""
+        model = type(self.instance)
+        return (
+            self.actor.is_seller and has_field(model, "seller") and not model._meta.get_field("seller").null
+        )
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """Check uniqueness per seller although the seller is no field of the form."""
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return exclusions - {"seller"} if self.owns_seller else exclusions
+
+
+class Scoped(BaseModelAdmin[M]):
+    """What a page and an inline share: own rows, own choices, rights by role."""
+
+    may_add = True
+    may_change = True
+    may_delete = True
+    fixed_after_add: Sequence[str] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
+        return visible_to(actor_of_request(request), super().get_queryset(request))
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any]:
+        kwargs["queryset"] = self.own_choices(db_field, request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[return-value]
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelMultipleChoiceField[Any]:
+        kwargs["queryset"] = self.own_choices(db_field, request)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[return-value]
+
+    def own_choices(self, db_field: Any, request: HttpRequest) -> QuerySet[Any]:
+        """The rows that a choice field may offer and accept."""
+        model = db_field.remote_field.model
+        rows = self.get_field_queryset(None, db_field, request)
+        return visible_to(actor_of_request(request), model._default_manager.all() if rows is None else rows)
+
+    def get_exclude(self, request: HttpRequest, obj: M | None = None) -> Any:
+        """A seller is chosen by operators only."""
+        exclude = tuple(super().get_exclude(request, obj) or ())
+        return exclude if actor_of_request(request).side == "operator" else (*exclude, "seller")
+
+    def get_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        return self._without_seller(request, super().get_fields(request, obj))
+
+    def get_fieldsets(self, request: HttpRequest, obj: M | None = None) -> Any:
+        return [
+            (head, {**options, "fields": self._without_seller(request, options["fields"])})
+            for head, options in super().get_fieldsets(request, obj)
+        ]
+
+    def _without_seller(self, request: HttpRequest, names: Sequence[Any]) -> list[Any]:
+        operator = actor_of_request(request).side == "operator"
+        return [name for name in names if operator or name != "seller"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: M | None = None) -> Any:
+        """What stays as it was when the row was added is shown, not asked again."""
+        names = tuple(super().get_readonly_fields(request, obj))
+        return (*names, *self.fixed_after_add) if obj else names
+
+    # Two signatures meet here: a page asks about adding without an object, an inline with its parent.
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_add and actor_of_request(request).may_configure
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_change and actor_of_request(request).may_configure
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may_delete and actor_of_request(request).may_configure
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return actor_of_request(request).side in ("seller", "operator")
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
+    """An admin page over the actor's own rows.
+
+    ``empty_hint`` says on an empty list what to do next, ``kept_because`` why a row that others need
+    cannot be deleted; ``may_delete_many`` offers the bulk action.
+    """
+
+    empty_hint = ""
+    kept_because = ""
+    form = ScopedForm  # type: ignore[assignment]  # generic in the stubs, one class at run time
+    list_per_page = 50
+    list_max_show_all = 0
+    may_delete_many = False
+    paginator = CappedPaginator
+    show_facets = admin.ShowFacets.NEVER  # a facet counts the whole table
+    show_full_result_count = False
+
+    def get_form(
+        self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.actor = actor_of_request(request)  # the class was made for this request
+        return form
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [self._scoped(item) for item in super().get_list_filter(request)]
+
+    def _scoped(self, item: Any) -> Any:
+        if isinstance(item, str) and get_fields_from_path(self.model, item)[-1].is_relation:
+            return (item, ScopedRelatedFilter)
+        return item
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the side filters themselves ask: anything else could probe other columns."""
+        filters = [] if request is None else self.get_list_filter(request)
+        return any(re.fullmatch(re.escape(_parameter(item)) + LOOKUPS, lookup) for item in filters)
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if not self.may_delete_many:
+            actions.pop("delete_selected", None)
+        return actions
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = {
+            "title": sentence(self.opts.verbose_name_plural),
+            "empty_hint": self.empty_hint,
+            "count_limit": COUNT_LIMIT,
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Say why a row cannot be deleted before Django collects everything that hangs off it."""
+        row = self.get_object(request, object_id)
+        if row is not None and self.has_delete_permission(request, row) and (why := self.why_kept(row)):
+            self.message_user(request, why, messages.ERROR)
+            return HttpResponseRedirect(change_url(row))
+        return super().delete_view(request, object_id, extra_context)
+
+    def why_kept(self, row: M) -> str:
+        """Why this row cannot be deleted, and what to do instead; "" where it can."""
+        return self.kept_because if self.kept_because and is_needed(row) else ""
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Options[Any], object_id: str
+    ) -> HttpResponse:
+        raise Http404("There is nothing here, or it is not yours to see.")
+
+
+class ReadOnlyAdmin(ScopedModelAdmin[M]):
+    """For what the machinery writes: people look at it here, nobody edits it."""
+
+    may_add = may_change = may_delete = False
+    actions = None
+
+
+def _parameter(item: Any) -> str:
+    """The name under which a side filter appears in the address."""
+    if isinstance(item, str):
+        return item
+    return str(item[0]) if isinstance(item, (list, tuple)) else str(item.parameter_name)
+
+
+class ScopedTabularInline(Scoped[M], admin.TabularInline[M, Any]):
+    """Rows in a table on their parent's page."""
+
+    extra = 0
+    form = ScopedForm  # type: ignore[assignment]  # generic in the stubs, one class at run time
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset: Any = super().get_formset(request, obj, **kwargs)
+        formset.form.actor = actor_of_request(request)  # the class was made for this request
+        return formset
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any]:
+        """Ask for the choices once, not once for each row."""
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field.choices = list(field.choices)  # type: ignore[arg-type]
+        return field
+
+
+class ReadOnlyInline(ScopedTabularInline[M]):
+    """Rows to look at on their parent's page."""
+
+    may_add = may_change = may_delete = False
