@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class FeedbackConfig(AppConfig):
     name = "feedback"
     verbose_name = "Feedback"
+
+    def ready(self) -> None:
+        from feedback.stale import mark_new  # models are ready only now
+        from flows.signals import deliveries_created
+
+        deliveries_created.connect(mark_new, dispatch_uid="feedback.mark_new")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.timezone import now
 
@@ -60,6 +61,13 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a rule that could not be carried out."""
+        from flows.actions import faults_of  # the actions stand above the models
+
+        if faults := faults_of(self):
+            raise ValidationError(faults)
 
 
 class Decision(models.Model):

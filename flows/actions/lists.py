@@ -1,0 +1,114 @@
+"""Actions that put what a rule fired on onto a suppression list."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from flows.actions.base import Action, BadRule, Change, Changed, Params, Target
+from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
+
+Kind = SuppressionEntry.Kind
+Entry = tuple[str, str]  # kind, normalised value
+
+
+class ListAction(Action):
+    """Adds entries to the list named by the parameter ``list`` (its URL name).
+
+    The decision says which kinds were added, not the values: personal data stands on the list alone, and
+    goes when it goes from there.
+    """
+
+    @abstractmethod
+    def entries_of(self, target: Target | Decision) -> list[Entry]:
+        """What is to stand on the list for this target."""
+
+    def clean(self, params: Params) -> Params:
+        slug = params.get("list")
+        if not isinstance(slug, str) or not slug:
+            raise BadRule("“list” must be the URL name of a suppression list.")
+        return {"list": slug}
+
+    def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
+        wanted = [self.entries_of(target) for target in targets]
+        standing = _standing(_list(rule.flow.seller_id, params["list"]), wanted)
+        changes: list[Change | None] = []
+        for entries in wanted:
+            added = sorted(kind for kind, value in set(entries) - standing)
+            standing.update(entries)
+            changes.append(Change({}, {"list": params["list"], "added": added}) if added else None)
+        return changes
+
+    def perform(self, decisions: Sequence[Decision]) -> None:
+        target = _list(decisions[0].flow.seller_id, decisions[0].after["list"])
+        SuppressionEntry.objects.bulk_create(
+            (
+                SuppressionEntry(
+                    list=target,
+                    kind=kind,
+                    value=value,
+                    reason=decision.rule_name,
+                    decision=decision,
+                    added_at=decision.decided_at,
+                )
+                for decision in decisions
+                for kind, value in self.entries_of(decision)
+                if kind in decision.after["added"]
+            ),
+            ignore_conflicts=True,  # somebody else may put the same value there at this moment
+        )
+
+    def undo(self, decision: Decision, *, force: bool) -> None:
+        entries = decision.suppression_entries.all()
+        standing = sorted(entries.values_list("kind", flat=True))
+        if not force and standing != decision.after["added"]:
+            raise Changed({"list": decision.after["list"], "added": standing})
+        entries.delete()
+
+
+class SuppressContact(ListAction):
+    """The lead's e-mail and phone: not to be bought again."""
+
+    name, label = "suppress_contact", "Put the contact on a list"
+    per_source = False
+    needs_delivery = True
+
+    def entries_of(self, target: Target | Decision) -> list[Entry]:
+        if target.delivery is None:
+            return []
+        lead = target.delivery.lead
+        both = [(Kind.EMAIL.value, lead.email_normalised), (Kind.PHONE.value, lead.phone_e164)]
+        return [(kind, value) for kind, value in both if value]
+
+    def headline(self, decision: Decision) -> str:
+        return f"Contact of {decision.delivery} put on “{decision.after['list']}”"
+
+
+class SuppressSource(ListAction):
+    """The source itself: its leads are refused as ``suppressed``."""
+
+    name, label = "suppress_source", "Put the source on a list"
+
+    def entries_of(self, target: Target | Decision) -> list[Entry]:
+        source = target.source
+        return [(Kind.SOURCE.value, f"{source.flow.public_id}/{source.slug}")]
+
+    def headline(self, decision: Decision) -> str:
+        return f"{decision.source} put on “{decision.after['list']}”"
+
+    def level(self, decision: Decision) -> Alert.Level:
+        return Alert.Level.BAD
+
+
+def _list(seller_id: int, slug: str) -> SuppressionList:
+    try:
+        return SuppressionList.objects.get(seller=seller_id, slug=slug)
+    except SuppressionList.DoesNotExist:
+        raise BadRule(f"There is no suppression list “{slug}”.") from None
+
+
+def _standing(target: SuppressionList, wanted: Sequence[Sequence[Entry]]) -> set[Any]:
+    """Which of the wanted entries are on the list already."""
+    values = {value for entries in wanted for _, value in entries}
+    return set(target.entries.filter(value__in=values).values_list("kind", "value"))
