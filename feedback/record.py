@@ -1,0 +1,131 @@
+"""Into the books: events, states, stale marks. A list of any length takes the same number of queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from feedback.fold import Event, takes_effect
+from feedback.history import STATE_COLUMNS, History
+from feedback.models import ChangeSet, Feedback
+from feedback.schema import Clean
+from feedback.stale import mark
+from feedback.submission import Origin, Receipt
+from flows.models import Delivery, Flow
+from flows.problems import Problem
+
+TEST_FEEDBACK_ID = "fbk_test"
+WRITTEN = (*STATE_COLUMNS, "version", "first_feedback_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A submission that is valid and has found its delivery. ``test``: answer it, but keep nothing."""
+
+    index: int
+    clean: Clean
+    delivery: Delivery
+    expected_version: int | None = None
+    test: bool = False
+
+
+def weigh(entries: Sequence[Entry], *, now: dt.datetime) -> tuple[list[Receipt], list[History]]:
+    """Decide on each entry, in order, without writing anything: one query for all the events.
+
+    The deliveries must be locked. The histories hold what `write` is to record.
+    """
+    histories = _histories(entries)
+    receipts = [_decide(entry, histories[entry.delivery.public_id], now) for entry in entries]
+    changed = [history for history in histories.values() if history.news]
+    for history in changed:
+        history.bring_up_to_date()
+    tests = {entry.delivery.public_id for entry in entries if entry.test}
+    return receipts, [history for history in changed if history.delivery.public_id not in tests]
+
+
+def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.datetime) -> None:
+    """Record the news of the histories. Call within the transaction that locked the deliveries."""
+    if not histories:
+        return
+    sets = _change_sets(flow, histories, origin, now)
+    rows = [row for history in histories for row in history.news]
+    for row in rows:
+        row.change_set = sets[row.delivery.buyer_id]
+    Feedback.objects.bulk_create(rows)
+    deliveries = [history.delivery for history in histories]
+    _save(deliveries)
+    mark(deliveries, now=now)
+
+
+def _histories(entries: Iterable[Entry]) -> dict[str, History]:
+    histories = {entry.delivery.public_id: History(entry.delivery) for entry in entries}
+    by_pk = {each.delivery.pk: each for each in histories.values() if each.delivery.pk is not None}
+    if by_pk:
+        events = Feedback.objects.filter(delivery__in=list(by_pk)).values_list(
+            "delivery", "values", "occurred_at", "pk", "public_id", "fingerprint"
+        )
+        for pk, values, occurred_at, order, public_id, fingerprint in events:
+            by_pk[pk].learn(Event(values, occurred_at, order, public_id), fingerprint)
+    return histories
+
+
+def _decide(entry: Entry, history: History, now: dt.datetime) -> Receipt:
+    warnings = entry.clean.warnings
+    same = history.same_as(entry.clean, now)
+    if same is not None:
+        status, feedback_id, applied = "unchanged", same.public_id, takes_effect(same, history.events)
+    elif _is_stale(entry):
+        return Receipt(entry.index, "rejected", problem=_stale())
+    else:
+        row, applied = history.add(entry.clean, now)
+        status, feedback_id = "recorded", row.public_id
+    if entry.test:
+        status, feedback_id = "test", TEST_FEEDBACK_ID
+    return Receipt(entry.index, status, feedback_id, entry.delivery, applied, warnings)
+
+
+def _is_stale(entry: Entry) -> bool:
+    return entry.expected_version is not None and entry.expected_version != entry.delivery.version
+
+
+def _stale() -> Problem:
+    return Problem(
+        409,
+        "stale",
+        "The lead has changed",
+        "Somebody else has updated this lead since you opened it. "
+        "Look at what stands now, then send yours again.",
+    )
+
+
+def _change_sets(
+    flow: Flow, histories: Iterable[History], origin: Origin, now: dt.datetime
+) -> dict[int, ChangeSet]:
+    """A change set for each buyer concerned: for a buyer's own call that is one."""
+    buyers = dict.fromkeys(history.delivery.buyer_id for history in histories)
+    sets = {
+        buyer_id: ChangeSet(
+            door=origin.door,
+            flow=flow,
+            buyer_id=buyer_id,
+            user_id=origin.actor.user_id,
+            api_key_id=origin.actor.key_id,
+            upload=origin.upload,
+            request_id=origin.request_id,
+            created_at=now,
+        )
+        for buyer_id in buyers
+    }
+    ChangeSet.objects.bulk_create(sets.values())
+    return sets
+
+
+def _save(deliveries: Sequence[Delivery]) -> None:
+    if len(deliveries) == 1:
+        deliveries[0].save(update_fields=WRITTEN)
+        return
+    # Every row is there and locked, so each insert becomes an update: one statement for the list.
+    Delivery.objects.bulk_create(
+        deliveries, update_conflicts=True, unique_fields=["id"], update_fields=WRITTEN
+    )
