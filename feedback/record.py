@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feedback.fold import Event, takes_effect
 from feedback.history import STATE_COLUMNS, History
@@ -60,7 +60,7 @@ def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.d
 
 def _histories(entries: Iterable[Entry]) -> dict[str, History]:
     histories = {entry.delivery.public_id: History(entry.delivery) for entry in entries}
-    by_pk = {each.delivery.pk: each for each in histories.values() if each.delivery.pk is not None}
+    by_pk = {each.delivery.pk: each for each in histories.values() if each.delivery.pk}
     if by_pk:
         events = Feedback.objects.filter(delivery__in=list(by_pk)).values_list(
             "delivery", "values", "occurred_at", "pk", "public_id", "fingerprint"
@@ -71,18 +71,19 @@ def _histories(entries: Iterable[Entry]) -> dict[str, History]:
 
 
 def _decide(entry: Entry, history: History, now: dt.datetime) -> Receipt:
-    warnings = entry.clean.warnings
+    """A receipt; what is new is added to the history."""
     same = history.same_as(entry.clean, now)
     if same is not None:
-        status, feedback_id, applied = "unchanged", same.public_id, takes_effect(same, history.events)
+        applied = takes_effect(same, history.events)
+        receipt = Receipt(entry.index, "unchanged", same.public_id, entry.delivery, applied)
     elif _is_stale(entry):
         return Receipt(entry.index, "rejected", problem=_stale())
     else:
         row, applied = history.add(entry.clean, now)
-        status, feedback_id = "recorded", row.public_id
+        receipt = Receipt(entry.index, "recorded", row.public_id, entry.delivery, applied)
     if entry.test:
-        status, feedback_id = "test", TEST_FEEDBACK_ID
-    return Receipt(entry.index, status, feedback_id, entry.delivery, applied, warnings)
+        receipt = replace(receipt, status="test", feedback_id=TEST_FEEDBACK_ID)
+    return replace(receipt, warnings=entry.clean.warnings)
 
 
 def _is_stale(entry: Entry) -> bool:

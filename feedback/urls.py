@@ -1,4 +1,8 @@
-from django.urls import path  # noqa: F401
+from django.urls import path
 from django.urls.resolvers import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from feedback import api
+
+urlpatterns: list[URLPattern] = [
+    path("flows/<str:flow_id>/feedback", api.feedback, name="api-feedback"),
+]

@@ -20,7 +20,7 @@ def iso(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def date(value: object) -> str:
+def date(value: object, reading: Reading) -> str:
     """``YYYY-MM-DD`` of a day that exists."""
     return _date(value).isoformat()
 

@@ -161,7 +161,7 @@ def _validator(fields: Iterable[FieldSpec], terms: Terms) -> SchemaValidator:
 def _field_schema(spec: FieldSpec, terms: Terms) -> core_schema.CoreSchema:
     read = NAMED.get(spec.name, BY_KIND[spec.kind])(spec, terms)
 
-    def nullable(value: object, info: core_schema.ValidationInfo) -> Any:
+    def nullable(value: object, info: core_schema.ValidationInfo[Reading]) -> Any:
         if value is not None:
             return read(value, info.context)
         if spec.required:
