@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -82,7 +82,7 @@ class BuyerAdmin(ScopedModelAdmin[Buyer]):
     readonly_fields = ("public_id",)
     fixed_after_add = ("seller",)
     prepopulated_fields = {"slug": ("name",)}
-    inlines = (PersonInline,)
+    inlines: ClassVar[list[Any]] = [PersonInline]
     empty_hint = "Add the companies that buy your leads. Then give each an agreement, a person and a key."
     kept_because = (
         "This buyer has agreements or bought leads. Remove agreements that were never used; a buyer of leads "

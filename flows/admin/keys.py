@@ -1,0 +1,211 @@
+"""API keys in the admin: made, rotated, revoked; the key itself is shown once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.timezone import now
+from django.views.decorators.debug import sensitive_variables
+
+from flows import keys
+from flows.admin.forms import pill
+from flows.examples import curl, example_body
+from flows.models import ApiKey, Flow
+from portal.admin import only_operators
+from portal.models import Seller
+from portal.object_actions import ObjectAction, Secret, show_once
+from portal.scoped_admin import ScopedForm, ScopedModelAdmin, change_url
+
+
+def usable(key: ApiKey) -> bool:
+    """Whether the key still opens anything."""
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
+
+
+class KeyForm(ScopedForm[ApiKey]):
+    """Whose key, for what. Without a buyer it is the seller's own."""
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "seller", "buyer", "livemode", "flows", "expires_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "livemode" in self.fields:
+            self.fields["livemode"] = forms.TypedChoiceField(
+                label="Kind",
+                choices=(
+                    (True, "Live: records feedback and leads"),
+                    (False, "Test: checks them, records nothing"),
+                ),
+                coerce=lambda value: value == "True",
+                widget=forms.RadioSelect,
+                initial=True,
+            )
+        if self.instance.pk and "flows" in self.fields:
+            self.fields["flows"].queryset = flows_of(self.instance)  # type: ignore[attr-defined]
+
+    def clean_expires_at(self) -> dt.datetime | None:
+        expires: dt.datetime | None = self.cleaned_data["expires_at"]
+        if expires and expires <= now() and "expires_at" in self.changed_data:
+            raise ValidationError("This is in the past. Leave it empty for a key that does not expire.")
+        return expires
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.instance.pk:
+            self._set_party(cleaned)
+        allowed = set(flows_of(self.instance))
+        strange = [flow.name for flow in cleaned.get("flows") or () if flow not in allowed]
+        if strange and "buyer" not in self.errors:
+            self.add_error("flows", f"The key's owner has no agreement on {', '.join(strange)}.")
+        return cleaned
+
+    def _set_party(self, cleaned: dict[str, Any]) -> None:
+        """One party: the buyer, else the seller."""
+        if cleaned.get("buyer"):
+            cleaned["seller"] = None
+        elif self.actor.is_seller:
+            cleaned["seller"] = Seller.objects.get(pk=self.actor.party_id or 0)
+        elif not cleaned.get("seller"):
+            self.add_error("seller", "Choose a seller or a buyer.")
+        self.instance.seller, self.instance.buyer = cleaned.get("seller"), cleaned.get("buyer")
+
+
+def flows_of(key: ApiKey) -> Any:
+    """The flows that the key's party works on."""
+    if key.buyer_id:
+        return Flow.objects.filter(agreements__buyer=key.buyer_id)
+    return Flow.objects.filter(seller=key.seller_id)
+
+
+class OverlapForm(forms.Form):
+    """For how long both keys work."""
+
+    days = forms.IntegerField(
+        label="Days for which the old key goes on working",
+        min_value=0,
+        max_value=90,
+        initial=7,
+        help_text="0: it stops at once.",
+    )
+
+
+def _secret(key: ApiKey, text: str) -> Secret:
+    flow = (key.flows.all() or flows_of(key)).first()
+    command = curl(flow, example_body(flow, flow.fields.all()), text) if flow and key.buyer_id else ""
+    kind = "live" if key.livemode else "test"
+    return Secret(
+        text=text,
+        what=f"The {kind} key “{key.name}” of {key.buyer or key.seller}",
+        advice="Copy it now and keep it safe: it is shown only this once. If it is lost, make another.",
+        back=change_url(key),
+        command=command,
+    )
+
+
+def _rotate(request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> Secret:
+    return _secret(*keys.rotate(key, overlap=dt.timedelta(days=answers["days"])))
+
+
+def _revoke(request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> str:
+    keys.revoke(key)
+    return f"“{key.name}” is revoked: nobody gets in with it any more."
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
+    """Credentials of the seller and of its buyers."""
+
+    list_display = ("name", "party", "kind", "state", "prefix_shown", "last_used_at", "expires_at")
+    list_filter = ("livemode", "buyer", "flows")
+    list_select_related = ("seller", "buyer")
+    search_fields = ("name", "prefix__startswith")
+    search_help_text = "Name, or the beginning of the key"
+    ordering = ("-pk",)
+    form = KeyForm
+    may_delete = False
+    empty_hint = "Buyers send feedback with a key, you send leads in with your own. A new key is shown once."
+    object_actions = (
+        ObjectAction(
+            "rotate",
+            "Rotate",
+            "Makes a new key with the same rights. Both work for a while, so that nothing breaks.",
+            _rotate,
+            lambda key: usable(key) and key.replaced_by_id is None,
+            OverlapForm,
+        ),
+        ObjectAction(
+            "revoke",
+            "Revoke",
+            "Stops the key at once and for good. Whoever uses it is refused from then on.",
+            _revoke,
+            lambda key: key.revoked_at is None,
+            severe=True,
+        ),
+    )
+
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        if obj is None:
+            seller = ("seller",) if only_operators(request) else ()
+            return ((None, {"fields": ("name", *seller, "buyer", "livemode", "flows", "expires_at")}),)
+        shown = ("party", "kind", "state", "prefix_shown", "created_at", "last_used_at", "replaced_by")
+        return (None, {"fields": ("name", "flows", "expires_at")}), ("This key", {"fields": shown})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        if obj is None:
+            return ()
+        return ("party", "kind", "state", "prefix_shown", "created_at", "last_used_at", "replaced_by")
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "buyer" and not only_operators(request):
+            field.empty_label = "Our own systems (to send leads in)"
+            field.label = "Who will use it"
+        return field
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        return super().formfield_for_manytomany(
+            db_field, request, widget=forms.CheckboxSelectMultiple, **kwargs
+        )
+
+    @sensitive_variables("text")
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A new key is issued; its text lives on this object, for the answer to this request only."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        given = form.cleaned_data
+        wanted = {name: given[name] for name in ("name", "livemode", "flows", "expires_at")}
+        key, text = keys.issue(seller=obj.seller, buyer=obj.buyer, **wanted)
+        obj.__dict__.update(key.__dict__)
+        obj.text_once = text
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> Any:
+        return show_once(request, self.admin_site, _secret(obj, obj.text_once))
+
+    @admin.display(description="Belongs to")
+    def party(self, key: ApiKey) -> str:
+        return str(key.buyer) if key.buyer_id else f"{key.seller} (own)"
+
+    @admin.display(description="Kind")
+    def kind(self, key: ApiKey) -> str:
+        return "Live" if key.livemode else "Test"
+
+    @admin.display(description="State")
+    def state(self, key: ApiKey) -> SafeString:
+        if key.revoked_at:
+            return pill("bad", "Revoked")
+        if not usable(key):
+            return pill("neutral", "Expired")
+        return pill("warn", "Being replaced") if key.replaced_by_id else pill("good", "Works")
+
+    @admin.display(description="Begins with")
+    def prefix_shown(self, key: ApiKey) -> str:
+        return f"{key.prefix}…"
