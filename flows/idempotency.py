@@ -82,12 +82,6 @@ def once(api_key: ApiKey, key: str, print_: str, work: Work, *, now: dt.datetime
         raise
 
 
-def tidy(*, now: dt.datetime | None = None) -> int:
-    """Delete what is older than 24 hours; → how many rows."""
-    old = IdempotentRequest.objects.filter(claimed_at__lt=(now or timezone.now()) - KEPT)
-    return old.delete()[0]
-
-
 def _claim(api_key: ApiKey, key: str, print_: str, moment: dt.datetime) -> IdempotentRequest:
     """The row of this key: freshly claimed (no status), or with its answer."""
     try:
