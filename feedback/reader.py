@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 DELIMITERS = (",", ";", "\t")
+IDS = ("lead_id", "external_id")
+OUR_OWN = ("line", "error")  # what we add to the file of refused rows: mended, it is uploaded again
 MAX_CELL = 100_000  # characters
 MAX_ROW = 1_000_000  # characters
 MAX_COLUMNS = 1_000
@@ -95,26 +97,36 @@ def rows(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
     return records
 
 
+def columns(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
+    """The names in the head of a file that has been surveyed."""
+    return _head(next(_records(file, dialect)))
+
+
 def named_cells(columns: Sequence[str], row: Row) -> dict[str, str]:
-    """The row's trimmed cells by column; a short row leaves its last columns out.
+    """The row's trimmed cells by column; columns without a name and those missing in a short row left out.
 
     Raises ValueError with a sentence for people where there are cells beyond the head.
     """
     if any(cell.strip() for cell in row.cells[len(columns) :]):
         raise ValueError(f"The row has {len(row.cells)} cells, the head has {len(columns)}.")
-    return {name: cell.strip() for name, cell in zip(columns, row.cells, strict=False)}
+    return {name: cell.strip() for name, cell in zip(columns, row.cells, strict=False) if name}
 
 
-def check_columns(columns: Sequence[str], fields: Sequence[str]) -> None:
-    """Refuse a head that names no lead, nothing to record, or what is not among ``fields``."""
-    unknown = [name for name in columns if name not in fields and name not in ("lead_id", "external_id")]
+def check_columns(columns: Sequence[str], fields: Sequence[str]) -> tuple[str, ...]:
+    """The columns to read, "" for one to pass over: what we wrote beside the rows of an earlier file.
+
+    Raises UnreadableError for a head that names no lead, nothing to record, or what is not among ``fields``.
+    """
+    read = tuple("" if name in OUR_OWN and name not in fields else name for name in columns)
+    unknown = [name for name in read if name and name not in (*fields, *IDS)]
     expected = f"Expected: lead_id (or external_id), and any of {', '.join(fields)}."
     if unknown:
         raise UnreadableError(f"Unknown columns: {', '.join(map(_quoted, unknown))}. {expected}", 1)
-    if not {"lead_id", "external_id"} & set(columns):
+    if not set(IDS) & set(read):
         raise UnreadableError(f"No column names the lead. {expected}", 1)
-    if not set(columns) & set(fields):
+    if not set(read) & set(fields):
         raise UnreadableError(f"There is no column with feedback. {expected}", 1)
+    return read
 
 
 def _quoted(name: str) -> str:

@@ -67,7 +67,7 @@ def test_the_same_file_written_otherwise(content, dialect):
 
 def test_a_german_excel_file():
     text = 'lead_id;revenue;notes\nevt_1;1.234,56;"Müller; Straße – 5 €"\n'
-    columns, got, dialect = read(text.encode("cp1252"))
+    _, got, dialect = read(text.encode("cp1252"))
     assert got == [(2, ("evt_1", "1.234,56", "Müller; Straße – 5 €"))]
     assert dialect == Dialect("cp1252", ";")
     assert dialect.decimal_comma
@@ -163,7 +163,15 @@ def test_the_head_is_held_against_the_schema(columns, words):
 
 
 def test_a_good_head_passes():
-    reader.check_columns(("external_id", "outcome"), ("outcome", "revenue"))
+    columns = ("external_id", "outcome")
+    assert reader.check_columns(columns, ("outcome", "revenue")) == columns
+
+
+def test_the_mended_file_of_refused_rows_may_keep_our_columns():
+    columns = reader.check_columns(("lead_id", "outcome", "line", "error"), ("outcome",))
+    row = reader.Row(2, ("evt_1", "converted", "9", "No such outcome"))
+    assert reader.named_cells(columns, row) == {"lead_id": "evt_1", "outcome": "converted"}
+    assert reader.check_columns(("lead_id", "error"), ("error",)) == ("lead_id", "error")
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
