@@ -99,5 +99,5 @@ def _held_back(receipt: Receipt) -> Receipt:
     detail = (
         "Not recorded: all or none was asked for, and other rows were refused. Mend those, then send all."
     )
-    problem = Problem(422, "validation_failed", "Not recorded", detail)
+    problem = Problem(422, "not_recorded", "Not recorded", detail)
     return Receipt(receipt.index, "rejected", problem=problem)

@@ -184,7 +184,7 @@ def _plain_number(value: object) -> int | float:
         return value
     if isinstance(value, float) and math.isfinite(value):  # as read back from the database
         return value
-    if isinstance(value, Decimal) and abs(value.adjusted()) < 300:
+    if isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) < 300:
         number = float(value)
         if Decimal(repr(number)) == value:  # nothing is lost
             return number
