@@ -42,22 +42,23 @@ class ListAction(Action):
 
     def perform(self, decisions: Sequence[Decision]) -> None:
         target = _list(decisions[0].flow.seller_id, decisions[0].after["list"])
-        SuppressionEntry.objects.bulk_create(
-            (
-                SuppressionEntry(
-                    list=target,
-                    kind=kind,
-                    value=value,
-                    reason=decision.rule_name,
-                    decision=decision,
-                    added_at=decision.decided_at,
-                )
-                for decision in decisions
-                for kind, value in self.entries_of(decision)
-                if kind in decision.after["added"]
-            ),
-            ignore_conflicts=True,  # somebody else may put the same value there at this moment
-        )
+        entries = [
+            SuppressionEntry(
+                list=target,
+                kind=kind,
+                value=value,
+                reason=decision.rule_name,
+                decision=decision,
+                added_at=decision.decided_at,
+            )
+            for decision in decisions
+            for kind, value in self.entries_of(decision)
+            if kind in decision.after["added"]
+        ]
+        # Another worker may put the same value there at this moment: it stands once, and as both go by
+        # the same order, neither waits for the other in a circle.
+        entries.sort(key=lambda entry: (entry.kind, entry.value))
+        SuppressionEntry.objects.bulk_create(entries, ignore_conflicts=True)
 
     def undo(self, decision: Decision, *, force: bool) -> None:
         entries = decision.suppression_entries.all()
