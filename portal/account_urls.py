@@ -1,19 +1,35 @@
 """The few of allauth's pages that Leadloop uses: nobody signs up, a seller makes the accounts."""
 
 from allauth.account import views
-from django.urls import path
+from django.urls import path, reverse_lazy
+
+from portal import account_forms as forms
 
 urlpatterns = [
-    path("login/", views.login, name="account_login"),
+    path("login/", views.LoginView.as_view(form_class=forms.LogInForm), name="account_login"),
     path("logout/", views.logout, name="account_logout"),
     path("inactive/", views.account_inactive, name="account_inactive"),
-    path("reauthenticate/", views.reauthenticate, name="account_reauthenticate"),
-    path("password/change/", views.password_change, name="account_change_password"),
-    path("password/reset/", views.password_reset, name="account_reset_password"),
+    path(
+        "reauthenticate/",
+        views.ReauthenticateView.as_view(form_class=forms.ReauthenticateForm),
+        name="account_reauthenticate",
+    ),
+    path(
+        "password/change/",
+        views.PasswordChangeView.as_view(
+            form_class=forms.PasswordChangeForm, success_url=reverse_lazy("home")
+        ),
+        name="account_change_password",
+    ),
+    path(
+        "password/reset/",
+        views.PasswordResetView.as_view(form_class=forms.PasswordResetForm),
+        name="account_reset_password",
+    ),
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
     path(
         "password/reset/key/<uidb36>-<key>/",
-        views.password_reset_from_key,
+        views.PasswordResetFromKeyView.as_view(form_class=forms.PasswordKeyForm),
         name="account_reset_password_from_key",
     ),
     path(

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from portal.actors import actor_of
+from portal.errors import explained
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 log = logging.getLogger("leadloop.request")
@@ -34,7 +35,7 @@ class RequestIdMiddleware:
         request_id = given if SAFE_ID.fullmatch(given) else f"req_{secrets.token_hex(10)}"
         request.request_id = request_id  # type: ignore[attr-defined]
         started = time.monotonic()
-        response = self.get_response(request)
+        response = explained(request, self.get_response(request))
         response["X-Request-Id"] = request_id
         millis = (time.monotonic() - started) * 1000
         log.info("%s %s %s %.0fms %s", request.method, request.path, response.status_code, millis, request_id)

@@ -8,8 +8,12 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
-from portal.access import Actor, Role
+from portal.access import NOBODY, Actor, Role
+from portal.actors import other_memberships
+
+SECTIONS = ("", "Set-up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class NavItem:
     """A line of the rail. ``badge`` returns a short text of what waits there (``"312 due"``) or ``""``.
 
     ``section`` is "" for the daily pages, else the small head under which the item stands.
-    ``order`` sorts within a section. ``prefix`` is the URL path under which the item is current.
+    ``order`` sorts within a section. The item is current on its own page and on all beneath it.
     """
 
     label: str
@@ -27,6 +31,10 @@ class NavItem:
     section: str = ""
     badge: Callable[[Actor], str] | None = None
     args: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return reverse(self.url_name, args=self.args)
 
 
 _items: list[NavItem] = []
@@ -40,29 +48,34 @@ def register(*items: NavItem) -> None:
 
 
 def items_for(actor: Actor) -> list[NavItem]:
-    """The actor's lines, daily pages first."""
-    mine = [item for item in _items if actor.role in item.roles]
-    return sorted(mine, key=lambda item: (item.section, item.order))
+    """The actor's lines, daily pages first. An operator has the set-up pages and no daily ones."""
+    mine = [item for item in _items if actor.role in item.roles or _for_operator(actor, item)]
+    return sorted(mine, key=lambda item: (SECTIONS.index(item.section), item.order))
+
+
+def _for_operator(actor: Actor, item: NavItem) -> bool:
+    return actor.side == "operator" and item.url_name.startswith("admin:")
 
 
 def context(request: HttpRequest) -> dict[str, Any]:
-    """``nav``: sections in order, each ``(head, [{label, url, badge, current}])``, for the layout."""
-    actor: Actor = getattr(request, "actor", Actor("nobody"))
+    """``nav`` (see `rail`) and ``other_memberships`` for the layout.
+
+    Lazy: a table's cells are templates with a request too, and must not ask for the badges again.
+    """
+    actor: Actor = getattr(request, "actor", NOBODY)
+    return {
+        "nav": SimpleLazyObject(lambda: rail(actor, request.path)),
+        "other_memberships": SimpleLazyObject(lambda: other_memberships(request)),
+    }
+
+
+def rail(actor: Actor, path: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Sections in order, each ``(head, [{label, url, badge, current}])``."""
+    items = items_for(actor)
+    current = max((item.url for item in items if path.startswith(item.url)), key=len, default="")
     sections: dict[str, list[dict[str, Any]]] = {}
-    if (
-        not getattr(request, "user", None)
-        or not request.user.is_authenticated
-        or request.headers.get("HX-Request")
-    ):
-        return {"nav": []}
-    for item in items_for(actor):
-        url = reverse(item.url_name, args=item.args)
-        sections.setdefault(item.section, []).append(
-            {
-                "label": item.label,
-                "url": url,
-                "badge": item.badge(actor) if item.badge else "",
-                "current": request.path.startswith(url),
-            }
-        )
-    return {"nav": list(sections.items())}
+    for item in items:
+        line = {"label": item.label, "url": item.url, "current": item.url == current}
+        line["badge"] = item.badge(actor) if item.badge else ""
+        sections.setdefault(item.section, []).append(line)
+    return list(sections.items())

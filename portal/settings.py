@@ -196,6 +196,8 @@ ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by the seller, not by signing up
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # such a mail would invite to sign up, which nobody can
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
@@ -239,6 +241,7 @@ CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 if env.bool("LEADLOOP_BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1  # failed log-ins are counted by the visitor's address, not the proxy's
 
 DJANGO_TABLES2_TEMPLATE = "tables/table.html"
 

@@ -19,4 +19,5 @@ urlpatterns = [
 handler400 = "portal.views.bad_request"
 handler403 = "portal.views.forbidden"
 handler404 = "portal.views.not_found"
+handler429 = "portal.views.too_many_requests"  # looked up by allauth
 handler500 = "portal.views.server_error"
