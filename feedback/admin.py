@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from feedback.models import ChangeSet, Feedback, Upload
 from flows.admin.forms import as_json, pill
-from flows.models import Delivery
+from flows.admin.supply import DeliveryAdmin
 from portal.scoped_admin import ReadOnlyAdmin, ReadOnlyInline
 
 UPLOAD_TONES = {"queued": "info", "running": "info", "done": "good", "failed": "bad", "undone": "warn"}
@@ -87,8 +87,17 @@ class ChangeSetAdmin(ReadOnlyAdmin[ChangeSet]):
 class UploadAdmin(ReadOnlyAdmin[Upload]):
     """Files of feedback. The file itself stays with the buyer's own page."""
 
-    list_display = ("public_id", "filename", "buyer", "flow", "state", "recorded", "unchanged", "rejected")
-    list_display += ("created_at",)
+    list_display = (
+        "public_id",
+        "filename",
+        "buyer",
+        "flow",
+        "state",
+        "recorded",
+        "unchanged",
+        "rejected",
+        "created_at",
+    )
     list_filter = ("status", "flow", "buyer")
     list_select_related = ("flow", "buyer")
     search_fields = ("public_id__exact", "filename")
@@ -113,6 +122,7 @@ class UploadAdmin(ReadOnlyAdmin[Upload]):
 
     @admin.display(description="Delimiter")
     def delimiter_shown(self, row: Any) -> str:
-        return {"\t": "tab", ";": "semicolon", ",": "comma"}.get(row.delimiter, row.delimiter)
+        return str({"\t": "tab", ";": "semicolon", ",": "comma"}.get(row.delimiter, row.delimiter))
 
 
+DeliveryAdmin.inlines = [HistoryInline]

@@ -36,6 +36,12 @@ class SellerAdminSite(admin.AdminSite):
     index_title = "Set-up"
     site_url = "/"
 
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Only models that say whose their rows are; what other apps bring along stays out."""
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        scoped = [model for model in models if hasattr(model, "access_paths")]
+        super().register(scoped, admin_class, **options)
+
     def has_permission(self, request: HttpRequest) -> bool:
         actor: Actor = getattr(request, "actor", NOBODY)
         return bool(request.user.is_active) and actor.side in ("seller", "operator")
@@ -75,6 +81,17 @@ class SellerAdminSite(admin.AdminSite):
 
     def each_context(self, request: Any) -> dict[str, Any]:
         return {**super().each_context(request), "recent": SimpleLazyObject(lambda: recent_actions(request))}
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        context = {"start": self._nothing_yet(request), **(extra_context or {})}
+        return super().index(request, context)
+
+    def _nothing_yet(self, request: HttpRequest) -> bool:
+        """Whether an owner has no flow yet, and so needs to be told where to begin."""
+        pages = [page for model, page in self._registry.items() if model.__name__ == "Flow"]
+        return any(
+            page.has_add_permission(request) and not page.get_queryset(request).exists() for page in pages
+        )
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[Any]:
         """The stock template tag gets nothing; our index shows `recent_actions`."""

@@ -15,7 +15,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.options import BaseModelAdmin
-from django.contrib.admin.utils import get_fields_from_path, quote
+from django.contrib.admin.utils import get_fields_from_path, quote, unquote
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import PROTECT, ForeignKey, IntegerField, ManyToManyField, Model, QuerySet, Subquery
@@ -103,6 +103,10 @@ class ScopedRelatedFilter(RelatedFieldListFilter):
         ordering = self.field_admin_ordering(field, request, model_admin)
         rows = visible_to(actor_of_request(request), rows.order_by(*ordering) if ordering else rows)
         return [(row.pk, str(row)) for row in rows[:FILTER_CHOICES_LIMIT]]
+
+    def has_output(self) -> bool:
+        """Also with a single choice, once the address asks for one: Django would drop the question."""
+        return bool(self.lookup_val) or super().has_output()
 
 
 class ScopedForm(forms.ModelForm[M]):
@@ -250,10 +254,28 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
         }
         return super().changelist_view(request, context)
 
+    def own_or_404(self, request: HttpRequest, object_id: str) -> M:
+        """The row, or 404 before any word about rights: what is another's and what is not there are one."""
+        row = self.get_object(request, unquote(object_id))
+        if row is None:
+            raise Http404("There is nothing here, or it is not yours to see.")
+        return row
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        if object_id is not None:
+            self.own_or_404(request, object_id)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Say why a row cannot be deleted before Django collects everything that hangs off it."""
-        row = self.get_object(request, object_id)
-        if row is not None and self.has_delete_permission(request, row) and (why := self.why_kept(row)):
+        row = self.own_or_404(request, object_id)
+        if self.has_delete_permission(request, row) and (why := self.why_kept(row)):
             self.message_user(request, why, messages.ERROR)
             return HttpResponseRedirect(change_url(row))
         return super().delete_view(request, object_id, extra_context)
@@ -265,6 +287,7 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
     def _get_obj_does_not_exist_redirect(
         self, request: HttpRequest, opts: Options[Any], object_id: str
     ) -> HttpResponse:
+        """Django would answer 302 and name the id; the history page comes through here."""
         raise Http404("There is nothing here, or it is not yours to see.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -259,6 +259,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         ),
     )
     readonly_fields = ("price_shown", "state", "revenue_shown", "commission_shown", "further")
+    inlines: ClassVar[list[Any]] = []
     empty_hint = "Deliveries appear here once leads are sent in. A flow's page shows what is still missing."
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
