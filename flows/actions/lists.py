@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.actions.base import Action, BadRule, Change, Changed, Params, Target
 from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
+from flows.suppression import source_value
 
 Kind = SuppressionEntry.Kind
 Entry = tuple[str, str]  # kind, normalised value
@@ -92,8 +93,7 @@ class SuppressSource(ListAction):
     name, label = "suppress_source", "Put the source on a list"
 
     def entries_of(self, target: Target | Decision) -> list[Entry]:
-        source = target.source
-        return [(Kind.SOURCE.value, f"{source.flow.public_id}/{source.slug}")]
+        return [source_value(target.source.flow, target.source)]
 
     def headline(self, decision: Decision) -> str:
         return f"{decision.source} put on “{decision.after['list']}”"

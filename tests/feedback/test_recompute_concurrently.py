@@ -119,3 +119,47 @@ def test_a_second_worker_takes_other_marks():
     thread.join(30)
     assert (taken, done) == ([[world.delivery.pk]], 1)
     assert SourceDay.objects.get().source == other.source
+
+
+def is_somebody_waiting_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees what it saw first
+        cursor.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return cursor.fetchone() is not None
+
+
+def test_an_older_look_never_overwrites_a_newer_one(monkeypatch):
+    """The first worker has read the deliveries and dawdles; a second comes with newer news of the cell."""
+    world = make_world()
+    stale.mark([world.delivery])
+    has_read, newer_done = threading.Event(), threading.Event()
+
+    def dawdling(deliveries):
+        rows = list(cells_from(deliveries))
+        if threading.current_thread().name == "first":
+            has_read.set()
+            while not (newer_done.is_set() or is_somebody_waiting_for_a_lock()):
+                newer_done.wait(0.01)
+        return iter(rows)
+
+    def work_once():
+        try:
+            quality.recompute()
+        finally:
+            if threading.current_thread().name == "second":
+                newer_done.set()
+            connections.close_all()
+
+    monkeypatch.setattr(quality, "cells_from", dawdling)
+    first, second = (threading.Thread(target=work_once, name=name) for name in ("first", "second"))
+    first.start()
+    assert has_read.wait(30)
+    Delivery.objects.filter(pk=world.delivery.pk).update(quality_score=5)
+    stale.mark([world.delivery])
+    second.start()
+    first.join(30)
+    second.join(30)
+    assert SourceDay.objects.get().quality_sum == 5
+    assert not StaleMark.objects.exists()
