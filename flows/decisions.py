@@ -50,6 +50,11 @@ def headline(decision: Decision) -> str:
     return actions.get(decision.action).headline(decision)
 
 
+def can_undo(decision: Decision) -> bool:
+    """Whether there is something to take back. An alert that went out cannot be."""
+    return actions.get(decision.action).undoable and decision.status == Decision.Status.APPLIED
+
+
 @transaction.atomic
 def undo(decision: Decision, *, user: User, force: bool = False, now: dt.datetime | None = None) -> Decision:
     """Put back what stood before the decision; taken back already, it stays as it is.

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from flows.actions.base import Action, BadRule, Change, Params, Target
+from flows.actions.base import Action, BadRule, CannotUndo, Change, Params, Target
 from flows.models import Alert, Decision, OutboxMessage, Rule
 from portal.models import Membership
 
@@ -17,6 +17,7 @@ class RaiseAlert(Action):
 
     name, label = "alert", "Alert the team"
     alerts = True
+    undoable = False
 
     def clean(self, params: Params) -> Params:
         level, message = params.get("level", Alert.Level.WARN.value), params.get("message", "")
@@ -31,6 +32,9 @@ class RaiseAlert(Action):
 
     def perform(self, decisions: Sequence[Decision]) -> None:
         """Nothing beyond the alert, which `flows.decisions` raises."""
+
+    def undo(self, decision: Decision, *, force: bool) -> None:
+        raise CannotUndo("An alert that went out cannot be called back.")
 
     def headline(self, decision: Decision) -> str:
         return f"{decision.source}: {decision.params.get('message') or decision.rule_name}"

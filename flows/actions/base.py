@@ -61,6 +61,7 @@ class Action(ABC):
     per_source: ClassVar[bool] = True  # False: each delivery counts, so no cool-down by source
     needs_delivery: ClassVar[bool] = False
     alerts: ClassVar[bool] = False  # alerts even where the rule does not ask for it
+    undoable: ClassVar[bool] = True
 
     def clean(self, params: Params) -> Params:
         """The parameters, checked and typed. BadRule where they are wrong."""
@@ -74,9 +75,9 @@ class Action(ABC):
     def perform(self, decisions: Sequence[Decision]) -> None:
         """Make the planned changes of these saved decisions."""
 
+    @abstractmethod
     def undo(self, decision: Decision, *, force: bool) -> None:
         """Put back what stood before. Changed where something else has changed it, unless ``force``."""
-        raise CannotUndo("There is nothing to take back.")
 
     @abstractmethod
     def headline(self, decision: Decision) -> str:

@@ -45,6 +45,7 @@ def test_undoing_puts_back_what_stood_before(world, paused):
     assert stands(world) == ("paused", "Because it is bad")
     undone = decisions.undo(paused, user=world.owner)
     assert stands(world) == ("active", "")
+    assert (decisions.can_undo(paused), decisions.can_undo(undone)) == (True, False)
     assert (undone.status, undone.undone_by) == ("undone", world.owner)
     assert undone.undone_at is not None
 
@@ -109,8 +110,9 @@ def test_an_entry_that_a_person_took_off_has_changed(world):
 
 def test_an_alert_cannot_be_called_back(world):
     (decision,) = decide(world, "alert")
-    with pytest.raises(CannotUndo, match="nothing to take back"):
+    with pytest.raises(CannotUndo, match="cannot be called back"):
         decisions.undo(decision, user=world.owner)
+    assert not decisions.can_undo(decision)
 
 
 def test_within_the_cool_down_nothing_is_decided(world):
