@@ -31,7 +31,7 @@ def intake(
     """
     refuse_if_disabled(flow)
     moment = now or timezone.now()
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         refused, entries = _look_over(flow, submissions, origin, moment)
         decided, histories = weigh(entries, now=moment)
         receipts = sorted([*refused, *decided], key=lambda receipt: receipt.index)
