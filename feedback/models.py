@@ -193,4 +193,7 @@ class SourceDay(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["source", "buyer", "day"], name="cell_once"),)
-        indexes = (models.Index(fields=["day", "source"], name="cell_by_day"),)
+        indexes = (
+            models.Index(fields=["day", "source"], name="cell_by_day"),
+            models.Index(fields=["source", "-computed_at"], name="cell_newest"),  # is anything new?
+        )

@@ -1,4 +1,9 @@
-from django.urls import path  # noqa: F401
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from reports import views
+
+urlpatterns = [
+    path("dashboard/", views.dashboard, name="dashboard"),
+    path("reports/sources/", views.source_report, name="source-report"),
+    path("reports/sources.csv", views.source_report_csv, name="source-report-csv"),
+]

@@ -177,7 +177,10 @@ class Alert(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-pk")
-        indexes = (models.Index(fields=["seller", "-created_at"], name="alert_by_seller"),)
+        indexes = (
+            models.Index(fields=["seller", "-created_at"], name="alert_by_seller"),
+            models.Index(fields=["seller"], name="alert_unread", condition=models.Q(read_at=None)),
+        )
 
     def __str__(self) -> str:
         return self.title

@@ -1,0 +1,53 @@
+"""What stood and what stands, as people say it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from flows.models import Source, SuppressionEntry
+
+KINDS = {"email": "e-mail", "phone": "phone", "source": "source"}
+
+
+def state_words(state: Mapping[str, Any]) -> str:
+    """A decision's ``before`` or ``after``: ``"Paused"``, ``"120 a day"``, ``"× 1.20"``; else a dash."""
+    said = (_WORDS[name](value) for name, value in state.items() if name in _WORDS)
+    return ", ".join(text for text in said if text) or "–"
+
+
+def reason_of(state: Mapping[str, Any]) -> str:
+    """The reason that goes with a status, or ``""``."""
+    return str(state.get("status_reason") or "")
+
+
+def _status(value: Any) -> str:
+    return str(Source.Status(value).label) if value in Source.Status.values else str(value)
+
+
+def _cap(value: Any) -> str:
+    return "no cap" if value is None else f"{value:,} a day"
+
+
+def _price(value: Any) -> str:
+    return f"× {Decimal(str(value)):.2f}"
+
+
+def _added(value: Any) -> str:
+    known = SuppressionEntry.Kind.values
+    return " and ".join(KINDS[kind] for kind in value if kind in known) or "nothing"
+
+
+def _list(value: Any) -> str:
+    return f"on “{value}”"
+
+
+_WORDS: dict[str, Callable[[Any], str]] = {
+    "status": _status,
+    "daily_cap": _cap,
+    "price_adjustment": _price,
+    "added": _added,
+    "list": _list,
+    "alert": lambda value: "team alerted" if value else "",
+}

@@ -1,0 +1,147 @@
+"""The figure cards: each number with its change, its interval, its count, and what it is of. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from feedback.metrics import METRICS, Totals, measure
+from flows.evidence import Measure
+from reports.queries import Share
+from reports.words import NBSP, NONE, interval, leads, money, percent, signed, value_of
+
+Direction = Literal["good", "bad", "flat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Against the period before. ``flat`` where it may be chance: the two intervals overlap."""
+
+    text: str
+    direction: Direction
+    was: str  # a sentence for a tooltip and for screen readers
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One card. ``details`` are short texts that stand under the number, after its change."""
+
+    name: str
+    label: str
+    note: str
+    value: str
+    change: Change | None
+    details: tuple[str, ...]
+
+
+def figures(share: Share, currency: str, maturity_days: int) -> tuple[Figure, ...]:
+    """The four cards of the dashboard."""
+    return (
+        _conversion(share, maturity_days),
+        _quality(share),
+        _revenue(share, currency),
+        _coverage(share),
+    )
+
+
+def _conversion(share: Share, maturity_days: int) -> Figure:
+    now, before = _pair("conversion_rate", share.mature, share.mature_before)
+    note = f"leads {maturity_days}+ days old" if maturity_days else "all leads"
+    if not now.count:
+        return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, maturity_days))
+    counted = f"{share.mature.converted:,} of {now.count:,}"
+    details = (interval("conversion_rate", now), counted)
+    return _figure("conversion_rate", note, now, before, details)
+
+
+def _young(share: Share, maturity_days: int) -> tuple[str, ...]:
+    """What to say of a conversion rate when no lead is mature."""
+    if not share.young.delivered:
+        return ("no leads in these days",)
+    so_far = measure("conversion_rate", share.young)
+    return (
+        f"no lead of these days is {maturity_days} days old yet",
+        f"so far {percent(so_far.value)} of {so_far.count:,}",
+    )
+
+
+def _quality(share: Share) -> Figure:
+    now, before = _pair("average_quality", share.all, share.all_before)
+    details = (interval("average_quality", now), f"{now.count:,} score{'' if now.count == 1 else 's'}")
+    return _figure("average_quality", "scores 1–5", now, before, details)
+
+
+def _revenue(share: Share, currency: str) -> Figure:
+    each = measure("revenue_per_lead", share.all).value
+    details = (f"{money(each, currency)} per lead", f"{share.all.converted:,} sold")
+    value = money(share.all.revenue, currency, whole=True)
+    return Figure("revenue", "Revenue reported", currency, value, _revenue_change(share, currency), details)
+
+
+def _revenue_change(share: Share, currency: str) -> Change | None:
+    """Of the revenue per mature lead: young leads have not brought in yet what they will."""
+    now, before = (measure("revenue_per_lead", part).value for part in (share.mature, share.mature_before))
+    if now is None or not before:
+        return None
+    grown = (now - before) / before
+    was = f"{money(now, currency)} per mature lead, {money(before, currency)} in the days before"
+    return Change(f"{signed(grown * 100, 0)}{NBSP}% per mature lead", _direction(grown), was)
+
+
+def _coverage(share: Share) -> Figure:
+    """The change is that among mature leads: the others' feedback is still on its way."""
+    now = measure("coverage", share.all)
+    silent = share.all.delivered - share.all.with_feedback
+    counted = f"{share.all.with_feedback:,} of {now.count:,}"
+    details = (interval("coverage", now), counted, f"{leads(silent)} silent")
+    change = _change("coverage", *_pair("coverage", share.mature, share.mature_before))
+    if change:
+        change = replace(change, text=f"{change.text} on mature leads")
+    return Figure(
+        "coverage", "Coverage", "leads with feedback", value_of("coverage", now), change, _said(details)
+    )
+
+
+def _pair(name: str, now: Totals, before: Totals) -> tuple[Measure, Measure]:
+    return measure(name, now), measure(name, before)
+
+
+def _figure(name: str, note: str, now: Measure, before: Measure, details: tuple[str, ...]) -> Figure:
+    return Figure(
+        name,
+        METRICS[name].label,
+        note,
+        value_of(name, now),
+        _change(name, now, before),
+        _said(details),
+    )
+
+
+def _said(details: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(text for text in details if text)
+
+
+def _change(name: str, now: Measure, before: Measure) -> Change | None:
+    """In percentage points for a rate, in points for a score; None without a number to compare with."""
+    if now.value is None or before.value is None:
+        return None
+    rate = METRICS[name].unit == "rate"
+    step = (now.value - before.value) * (100 if rate else 1)
+    was = f"{value_of(name, before)} ({interval(name, before)}) on {before.count:,} in the days before"
+    chance = _overlap(now, before)
+    direction: Direction = "flat" if chance else _direction(step)
+    if chance:
+        was += "; the two intervals overlap, so this may be chance"
+    return Change(f"{signed(step, 1)}{' pts' if rate else ''}", direction, was)
+
+
+def _overlap(one: Measure, other: Measure) -> bool:
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        return False
+    return one.low <= other.high and other.low <= one.high
+
+
+def _direction(step: Decimal) -> Direction:
+    """Every figure of the dashboard is better when it is higher."""
+    return "good" if step > 0 else "bad" if step < 0 else "flat"

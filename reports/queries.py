@@ -1,0 +1,135 @@
+"""Every aggregate of the reports. Each takes what is asked, and reads only what the actor may see."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+
+from feedback.cells import totals_of_cells, totals_of_deliveries
+from feedback.metrics import Totals
+from feedback.models import SourceDay
+from flows.models import Alert, Decision, Delivery
+from portal.access import visible_to
+from reports.periods import Period, moments
+from reports.scope import FEEDBACK_CLOCK, Question
+
+NOTHING = Totals()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Totals of a source over a period and over the one before, each split by maturity."""
+
+    mature: Totals = NOTHING
+    young: Totals = NOTHING
+    mature_before: Totals = NOTHING
+    young_before: Totals = NOTHING
+
+    @property
+    def all(self) -> Totals:
+        return self.mature + self.young
+
+    @property
+    def all_before(self) -> Totals:
+        return self.mature_before + self.young_before
+
+    def __add__(self, other: Share) -> Share:
+        return Share(
+            self.mature + other.mature,
+            self.young + other.young,
+            self.mature_before + other.mature_before,
+            self.young_before + other.young_before,
+        )
+
+
+def by_source(question: Question) -> dict[int, Totals]:
+    """Totals per source over the period, on the clock asked for: what the source report shows."""
+    if question.clock == FEEDBACK_CLOCK:
+        return {pk: totals for (pk,), totals in totals_of_deliveries(active(question), "source_id").items()}
+    rows = cells(question, question.period)
+    if question.only_mature:
+        rows = rows.filter(_mature(question))
+    return {pk: totals for (pk,), totals in totals_of_cells(rows, "source_id").items()}
+
+
+def shares(question: Question) -> dict[int, Share]:
+    """Per source: this period and the one before, mature and young. By delivery date. One query."""
+    period = question.period
+    groups = totals_of_cells(
+        cells(question, Period(period.before().first, period.last)),
+        "source_id",
+        current=_flag(Q(day__gte=period.first)),
+        mature=_flag(_mature(question)),
+    )
+    slots: defaultdict[int, dict[str, Totals]] = defaultdict(dict)
+    for (source, current, mature), totals in groups.items():
+        slots[source][("mature" if mature else "young") + ("" if current else "_before")] = totals
+    return {source: Share(**each) for source, each in slots.items()}
+
+
+def by_day(question: Question, period: Period) -> dict[dt.date, Totals]:
+    """Totals per delivery day."""
+    return {day: totals for (day,), totals in totals_of_cells(cells(question, period), "day").items()}
+
+
+def cells(question: Question, period: Period) -> QuerySet[SourceDay]:
+    """The cells of the deliveries made in the period."""
+    rows = visible_to(question.scope.actor, SourceDay.objects.all()).filter(
+        source__in=[each.pk for each in question.sources], day__range=(period.first, period.last)
+    )
+    return rows.filter(buyer=question.buyer) if question.buyer else rows
+
+
+def active(question: Question) -> QuerySet[Delivery]:
+    """The deliveries whose latest feedback happened in the period, in their flow's time zone."""
+    rows = visible_to(question.scope.actor, Delivery.objects.all()).filter(_in_period(question))
+    if question.source:
+        rows = rows.filter(source=question.source)
+    return rows.filter(buyer=question.buyer) if question.buyer else rows
+
+
+def decisions(question: Question, limit: int) -> list[Decision]:
+    """The latest decisions on whole sources that changed something."""
+    rows = visible_to(question.scope.actor, Decision.objects.all()).filter(
+        source__in=[each.pk for each in question.sources], delivery=None
+    )
+    rows = rows.select_related("source", "flow", "rule")
+    return list(rows[:limit])
+
+
+def alerts(question: Question, limit: int) -> list[Alert]:
+    """The latest alerts that tell of no decision: those that do are shown with it."""
+    rows = visible_to(question.scope.actor, Alert.objects.filter(decision=None))
+    about = Q(flow__in=[flow.pk for flow in question.flows]) | Q(flow=None)
+    if question.source:
+        about = Q(source=question.source)
+    return list(rows.filter(about).select_related("source", "flow")[:limit])
+
+
+def _in_period(question: Question) -> Q:
+    zones: defaultdict[str, list[int]] = defaultdict(list)
+    for flow in question.flows:
+        zones[flow.timezone].append(flow.pk)
+    chosen = Q(pk__in=[])
+    for zone, flows in zones.items():
+        begin, end = moments(question.period, zone)
+        chosen |= Q(flow__in=flows, last_feedback_at__gte=begin, last_feedback_at__lt=end)
+    return chosen
+
+
+def _mature(question: Question) -> Q:
+    """Cells old enough to count, on whichever day their flow says."""
+    until: defaultdict[dt.date, list[int]] = defaultdict(list)
+    for flow in question.flows:
+        until[question.matured(flow)].append(flow.pk)
+    chosen = Q(pk__in=[])
+    for day, flows in until.items():
+        chosen |= Q(source__flow__in=flows, day__lte=day)
+    return chosen
+
+
+def _flag(condition: Q) -> Case:
+    return Case(When(condition, then=Value(True)), default=Value(False), output_field=BooleanField())

@@ -1,0 +1,88 @@
+"""Numbers as people read them. Pure: values in, short texts out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import ROUND_HALF_UP, Decimal
+
+from feedback.metrics import METRICS
+from flows.evidence import Measure
+from flows.models.config import CURRENCY_DECIMALS
+from reports.periods import Period
+
+NONE = "–"
+MINUS = "−"
+NBSP = "\N{NO-BREAK SPACE}"
+SIGNS = {
+    "AUD": "A$", "BRL": "R$", "CAD": "C$", "EUR": "€", "GBP": "£", "INR": "₹", "JPY": "¥",
+    "MXN": "MX$", "NZD": "NZ$", "USD": "$",
+}  # fmt: skip
+
+
+def rounded(value: Decimal, places: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def _signed(text: str) -> str:
+    return text.replace("-", MINUS)
+
+
+def percent(value: Decimal | None, places: int = 1) -> str:
+    """0.096 → ``9.6 %``."""
+    return NONE if value is None else _signed(f"{rounded(value * 100, places):,}{NBSP}%")
+
+
+def score(value: Decimal | None, places: int = 1) -> str:
+    """3.71 → ``3.7``."""
+    return NONE if value is None else str(rounded(value, places))
+
+
+def money(value: Decimal | None, currency: str, *, whole: bool = False) -> str:
+    """157660 USD → ``$157,660.00``; ``whole`` leaves the decimals of large sums out."""
+    if value is None:
+        return NONE
+    decimals = 0 if whole and abs(value) >= 1000 else CURRENCY_DECIMALS[currency]
+    amount = rounded(value, decimals)
+    sign = SIGNS.get(currency, f"{currency}{NBSP}")
+    return f"{MINUS if amount < 0 else ''}{sign}{abs(amount):,}"
+
+
+def value_of(name: str, measure: Measure, currency: str = "") -> str:
+    """A metric's value in its unit."""
+    unit = METRICS[name].unit
+    if unit == "money":
+        return money(measure.value, currency)
+    return percent(measure.value) if unit == "rate" else score(measure.value)
+
+
+def interval(name: str, measure: Measure) -> str:
+    """The 95 % interval in the metric's unit (``9.0–10.2 %``); ``""`` where there is none."""
+    if measure.low is None or measure.high is None or measure.value is None:
+        return ""
+    if METRICS[name].unit == "rate":
+        return f"{rounded(measure.low * 100, 1)}–{percent(measure.high)}"
+    return f"{score(measure.low, 2)}–{score(measure.high, 2)}"
+
+
+def signed(value: Decimal, places: int) -> str:
+    """With its sign: ``+0.8``, ``−0.1``, ``±0.0``."""
+    number = rounded(value, places)
+    sign = "+" if number > 0 else MINUS if number < 0 else "±"
+    return f"{sign}{abs(number):,}"
+
+
+def day(value: dt.date, *, year: bool = False) -> str:
+    """``14 Oct``, with the year where it is asked for."""
+    return f"{value.day} {value:%b}" + (f" {value.year}" if year else "")
+
+
+def days(period: Period, today: dt.date) -> str:
+    """``14 Oct – 12 Nov``; the years where the period is not all of this one."""
+    year = {period.first.year, period.last.year} != {today.year}
+    if period.days == 1:
+        return day(period.last, year=year)
+    return f"{day(period.first, year=year)} – {day(period.last, year=year)}"
+
+
+def leads(count: int) -> str:
+    return f"{count:,} lead{'' if count == 1 else 's'}"
