@@ -35,7 +35,7 @@ def recompute(*, now: dt.datetime | None = None, limit: int = 1000) -> int:
     with transaction.atomic():
         marks = _claim(limit)
         if marks:
-            _work(marks, now or timezone.now())
+            _work(marks, now)
             StaleMark.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return len(marks)
 
@@ -47,12 +47,13 @@ def _claim(limit: int) -> list[StaleMark]:
     return [mark for mark in claimed if mark.source_id in chosen]
 
 
-def _work(marks: list[StaleMark], now: dt.datetime) -> None:
+def _work(marks: list[StaleMark], at: dt.datetime | None) -> None:
     days: Days = defaultdict(set)
     for mark in marks:
         days[mark.source_id].add(mark.day)
     rows = Source.objects.filter(pk__in=days).order_by("pk").prefetch_related("flow")
     sources = list(locked(rows))
+    now = at or timezone.now()  # once the locks are held, so that a source's cells only ever grow newer
     _recompute_cells(days, now)
     delivery_ids = {mark.delivery_id for mark in marks}
     rule_on(sources, delivery_ids, evaluation=str(max(mark.pk for mark in marks)), now=now)
