@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import itertools
+import random
+import zoneinfo
 from dataclasses import dataclass
 from decimal import Decimal
 
 SEED = 20_240_115
 DAYS = 120
 DELIVERIES = 20_000
+WEEKDAY_WEIGHT = (1.1, 1.1, 1.05, 1.05, 1.0, 0.65, 0.5)  # of leads; Monday first
+HOUR_WEIGHT = (1, 1, 1, 1, 1, 1, 2, 4, 7, 9, 10, 10, 9, 10, 10, 9, 8, 8, 9, 9, 8, 6, 4, 2)
 FIRST, LAST = 0, 1  # a trend is a value on the first and one on the last day
 Trend = tuple[float, float]
 
@@ -209,7 +215,7 @@ MORTGAGE = FlowWorld(
             Decimal(55),
             40,
             0.45,
-            (0.09, 0.11),
+            (0.14, 0.15),
             (4.4, 4.4),
             (0.04, 0.04),
             reach=0.82,
@@ -249,6 +255,21 @@ ADMIN = "Robin Park"
 # The ids of the examples in the documentation. They are delivered to the first buyer of the first flow on the
 # last day, without feedback; evt_125 of the same examples is left out, so that a file has a row to refuse.
 EXAMPLE_IDS = ("evt_abc123", "evt_123", "evt_124")
+
+
+def daily_targets(total: int, first: dt.date) -> list[int]:
+    """How many leads a flow sells on each of the DAYS days from ``first``: fewer at weekends."""
+    weights = [WEEKDAY_WEIGHT[(first + dt.timedelta(days=n)).weekday()] for n in range(DAYS)]
+    marks = [round(total * sum(weights[:n]) / sum(weights)) for n in range(DAYS + 1)]
+    return [after - before for before, after in itertools.pairwise(marks)]
+
+
+def moment_of_day(rng: random.Random, begin: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """A moment of the 24 hours from ``begin``, to the second, at an hour at which people fill in forms."""
+    while True:
+        moment = begin + dt.timedelta(seconds=rng.randrange(24 * 3600))
+        if rng.random() * max(HOUR_WEIGHT) < HOUR_WEIGHT[moment.astimezone(zone).hour]:
+            return moment
 
 
 def on_day(trend: Trend, day: float) -> float:

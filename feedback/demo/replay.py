@@ -1,0 +1,56 @@
+"""Lets the days of the demo world pass: leads go out, feedback comes back, rules decide, owners react.
+
+Everything goes through the functions that serve real data, each told what time it was then.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable, Sequence
+
+from feedback import quality
+from feedback.demo import world
+from feedback.demo.life import news_of
+from feedback.demo.market import Market
+from feedback.demo.owners import Owners
+from feedback.demo.parties import FlowParties
+from feedback.demo.postbox import Postbox
+
+DAY = dt.timedelta(days=1)
+
+
+class Replay:
+    """The world from its first day until ``now``."""
+
+    def __init__(self, flows: Sequence[FlowParties], now: dt.datetime) -> None:
+        self.start = now - world.DAYS * DAY
+        self.rng = random.Random(world.SEED)
+        self.owners = Owners(flows, self.rng)
+        self.postbox = Postbox()
+        self.markets = [
+            Market(parties, self.start.date(), self.rng, () if index else world.EXAMPLE_IDS)
+            for index, parties in enumerate(flows)
+        ]
+
+    def run(self, tell: Callable[[int], None]) -> None:
+        """All days in turn; ``tell`` hears how many have passed."""
+        for number in range(world.DAYS):
+            self.day(number)
+            tell(number + 1)
+
+    def day(self, number: int) -> None:
+        """Twenty-four hours, at the end of which quality is recomputed, rules decide and owners look."""
+        begin = self.start + number * DAY
+        for market in self.markets:
+            self.trade(market, number, begin)
+        self.postbox.send_until(begin + DAY)
+        while quality.recompute(now=begin + DAY):
+            pass
+        self.owners.look(number, begin + DAY)
+
+    def trade(self, market: Market, number: int, begin: dt.datetime) -> None:
+        parties = market.parties
+        for case, lead_id in market.sell_day(number, begin, self.owners.shut(parties, number)):
+            if lead_id not in world.EXAMPLE_IDS:
+                self.postbox.expect(parties, case, lead_id, news_of(case, self.rng))
