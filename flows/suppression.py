@@ -34,7 +34,7 @@ def source_value(flow: Flow, source: Source) -> Value:
 
 
 def suppressed(seller: Seller | int, values: Iterable[Value]) -> set[Value]:
-    """Which of the normalised values stand on any list of the seller (a row or its primary key). One query."""
+    """Which of the normalised values stand on any list of the seller (a row or its key). One query."""
     wanted = {value for value in values if value[1]}
     if not wanted:
         return set()

@@ -110,7 +110,7 @@ class Delivery(models.Model):
     """
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
-    public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "evt"))
+    public_id = models.CharField("id", max_length=64, default=partial(new_id, "evt"))
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="deliveries")
     lead = models.ForeignKey(Lead, on_delete=models.PROTECT, related_name="deliveries")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="deliveries")
@@ -144,6 +144,8 @@ class Delivery(models.Model):
     class Meta:
         verbose_name_plural = "deliveries"
         constraints = (
+            # Not unique across tenants: a seller's own event ids would tell whether another one has them.
+            models.UniqueConstraint(fields=["public_id", "flow"], name="delivery_id_once_per_flow"),
             models.UniqueConstraint(
                 fields=["buyer", "flow", "external_id"],
                 name="external_id_per_buyer_and_flow",
