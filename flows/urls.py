@@ -1,4 +1,14 @@
-from django.urls import path  # noqa: F401
-from django.urls.resolvers import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from flows import api, views
+
+urlpatterns = [
+    path("flows/<str:flow_id>/leads", api.leads, name="api-leads"),
+    path("flows/<str:flow_id>/routing", api.routes, name="api-routing"),
+    path("flows/<str:flow_id>/routing/<str:source>", api.routes, name="api-routing-source"),
+    path("decisions/", views.DecisionList.as_view(), name="decision-list"),
+    path("decisions/<int:pk>/undo/", views.decision_undo, name="decision-undo"),
+    path("alerts/", views.AlertList.as_view(), name="alert-list"),
+    path("alerts/read/", views.alert_read_all, name="alert-read-all"),
+    path("alerts/<int:pk>/read/", views.alert_read, name="alert-read"),
+]
