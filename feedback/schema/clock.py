@@ -67,12 +67,12 @@ def time(name: str, terms: Terms) -> Reader:
 
 
 def timestamp(name: str, terms: Terms) -> Reader:
-    """When the feedback happened: neither in the future nor before the delivery."""
+    """When the feedback happened: neither in the future nor before the delivery, to the second."""
 
     def read(value: object, reading: Reading) -> str:
         at = moment(name, value, terms.zone, reading)
         _refuse_future(at, reading)
-        if reading.delivered_at is not None and at < reading.delivered_at:
+        if reading.delivered_at is not None and at < reading.delivered_at.replace(microsecond=0):
             raise RefusedError(
                 "timestamp_before_delivery",
                 f"The lead was delivered at {iso(reading.delivered_at)}; send a time after that.",

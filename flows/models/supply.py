@@ -135,7 +135,7 @@ class Delivery(models.Model):
     commission = models.DecimalField(max_digits=15, decimal_places=3, null=True, blank=True)
     contacted_at = models.DateTimeField(null=True, blank=True)
     converted_at = models.DateTimeField(null=True, blank=True)  # when it became sold, if it is
-    fields = models.JSONField(default=dict, blank=True)  # under the lead's names: mapped and custom
+    fields = models.JSONField(default=dict, blank=True)  # by feedback name: what has no column here
     feedback_count = models.PositiveIntegerField(default=0)
     first_feedback_at = models.DateTimeField(null=True, blank=True)  # received, not happened
     last_feedback_at = models.DateTimeField(null=True, blank=True)  # happened: the latest event's time

@@ -30,8 +30,14 @@ def test_the_model_refuses(event):
 
 @pytest.mark.postgres
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the trigger is PostgreSQL's")
-@pytest.mark.parametrize("sql", ["UPDATE feedback_feedback SET schema_version = 9", "DELETE FROM feedback_feedback"])
+@pytest.mark.parametrize(
+    "sql", ["UPDATE feedback_feedback SET schema_version = 9", "DELETE FROM feedback_feedback"]
+)
 def test_the_database_refuses(event, sql):
-    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql)
     assert Feedback.objects.get().schema_version == event.schema_version

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import pytest
 from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from feedback.fold import Event, fold
 from feedback.history import STATE_COLUMNS
@@ -100,3 +101,13 @@ def test_two_lists_with_the_same_leads_in_opposite_order_do_not_deadlock():
     with ThreadPoolExecutor(POSTERS) as pool:
         assert list(pool.map(post_list, range(POSTERS))) == [30] * POSTERS
     assert Feedback.objects.count() == 30 * POSTERS
+
+
+def test_rows_are_locked_in_the_order_of_their_keys():
+    """The order is what rules a deadlock out; a lucky plan would hide its absence from the test above."""
+    world = conftest.make_world()
+    api = Api(world.flow, keys.issue(name="k", buyer=world.buyer)[1])
+    with CaptureQueriesContext(connection) as captured:
+        api.post({"lead_id": world.delivery.public_id, "outcome": "contacted"})
+    (locking,) = [query["sql"] for query in captured if "FOR NO KEY UPDATE" in query["sql"]]
+    assert locking.endswith('ORDER BY "flows_delivery"."id" ASC FOR NO KEY UPDATE OF "flows_delivery"')

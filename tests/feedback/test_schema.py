@@ -275,6 +275,11 @@ def test_a_clock_may_be_five_minutes_ahead():
     assert clean({"converted": True, "feedback_timestamp": "2026-03-20T12:05:00Z"}).occurred_at
 
 
+def test_a_time_in_whole_seconds_may_be_that_of_the_delivery():
+    delivered = dt.datetime(2026, 3, 1, 12, 0, 0, 700_000, tzinfo=dt.UTC)
+    assert clean({"converted": True, "feedback_timestamp": "2026-03-01T12:00:00Z"}, delivered_at=delivered)
+
+
 @pytest.mark.parametrize(
     ("local", "utc"),
     [
