@@ -7,6 +7,7 @@ import logging
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -40,7 +41,7 @@ def rule_on(
         _judge(rule, look.targets, sources, now)
     by_pk = {source.pk: source for source in sources}
     for rule in on_feedback:
-        _judge(rule, lambda rule: _returned(rule, deliveries, by_pk), sources, now)
+        _judge(rule, partial(_with_outcome, deliveries, by_pk), sources, now)
 
 
 class Look:
@@ -158,7 +159,7 @@ def _deliveries(on_feedback: Sequence[Rule], delivery_ids: Collection[int]) -> l
     return list(found.select_related("lead").order_by("pk"))
 
 
-def _returned(rule: Rule, deliveries: Iterable[Delivery], sources: dict[int, Source]) -> list[Target]:
+def _with_outcome(deliveries: Iterable[Delivery], sources: dict[int, Source], rule: Rule) -> list[Target]:
     """A rule on feedback fires on each delivery that has its outcome; once, whatever comes later."""
     return [
         _delivery_target(delivery, sources[delivery.source_id])
