@@ -39,15 +39,15 @@ class Totals:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """From a row of sums; a sum over nothing (None) is zero."""
-        sums: dict[str, Any] = {name: row[name] or 0 for name in COLUMNS}
-        return cls(**sums)
+        """From a row of sums; a sum over nothing (None) is zero, of money a Decimal."""
+        return cls(**{name: row[name] or zero for name, zero in _ZEROS.items()})
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(*(getattr(self, name) + getattr(other, name) for name in COLUMNS))
 
 
-COLUMNS = tuple(field.name for field in fields(Totals))
+_ZEROS: dict[str, Any] = {field.name: field.default for field in fields(Totals)}
+COLUMNS = tuple(_ZEROS)
 
 
 @dataclass(frozen=True, slots=True)
