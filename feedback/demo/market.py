@@ -8,11 +8,10 @@ import zoneinfo
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from flows.intake import LeadIn, take_leads
-
 from feedback.demo import people, world
 from feedback.demo.life import Case
 from feedback.demo.parties import FlowParties
+from flows.intake import LeadIn, take_leads
 from portal.ids import ALPHABET
 
 STUBBORN = 0.05  # of a source's usual leads, how many are still offered while it is shut

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from feedback.demo.parties import FlowParties
 from flows import decisions
 from flows.models import Alert, Decision, Source, SuppressionEntry
+from portal.models import Seller
 
 PATIENCE = (7, 12)  # days for which a source stays paused before its owner gives it another chance
 CHANCES = 2  # how often they do
 GIVE_UP_DAY = 100  # and after which day no longer
-READ_AFTER = dt.timedelta(hours=5)  # alerts are read so late, and those of the last two days are not read yet
-UNREAD = dt.timedelta(days=2)
+READ_AFTER = dt.timedelta(hours=5)  # alerts are read so late
+UNREAD = 2  # but the latest few of each seller are not read yet
 
 
 class Owners:
@@ -58,9 +59,10 @@ class Owners:
         del self.resume_on[source.pk]
 
 
-def read_alerts(now: dt.datetime) -> None:
+def read_alerts() -> None:
     """Mark all alerts but the latest as read, some hours after they came."""
-    old = list(Alert.objects.filter(created_at__lt=now - UNREAD, read_at=None))
-    for alert in old:
-        alert.read_at = alert.created_at + READ_AFTER
-    Alert.objects.bulk_update(old, ["read_at"], batch_size=200)
+    for seller in Seller.objects.all():
+        old = list(seller.alerts.order_by("-created_at", "-pk")[UNREAD:])
+        for alert in old:
+            alert.read_at = alert.created_at + READ_AFTER
+        Alert.objects.bulk_update(old, ["read_at"], batch_size=200)

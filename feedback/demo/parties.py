@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 
 from feedback.demo import world
 from flows import keys
-from flows.models import Agreement, ApiKey, Flow, Source
+from flows.models import Agreement, ApiKey, Flow, Rule, Source
 from flows.presets import set_up_flow
 from portal.access import Actor, Role
 from portal.actors import actor_for
@@ -74,6 +74,9 @@ class Founder:
             created_at=self.since,
         )
         set_up_flow(flow, of.preset)
+        # What this seller changed in the rules they were given.
+        pricing = Rule.objects.filter(flow=flow, metric="conversion_rate")
+        pricing.update(maturity_days=of.maturity_days, alert=True)
         return flow
 
     def source(self, of: world.SourceTruth, flow: Flow) -> Source:

@@ -84,7 +84,10 @@ class BuyerWorld:
 
 @dataclass(frozen=True, slots=True)
 class FlowWorld:
-    """A flow. ``closing_days``: the median time from delivery to sale; ``sale``: mean revenue of one."""
+    """A flow. ``closing_days``: the median time from delivery to sale; ``sale``: the median revenue of one.
+
+    ``maturity_days``: how old deliveries must be before the seller lets rules judge their conversion.
+    """
 
     public_id: str
     name: str
@@ -93,6 +96,7 @@ class FlowWorld:
     share: float
     window_days: int
     closing_days: float
+    maturity_days: int
     sale: float
     commission: float  # of the revenue
     sources: tuple[SourceTruth, ...]
@@ -119,6 +123,7 @@ AUTO = FlowWorld(
     share=0.5,
     window_days=90,
     closing_days=4,
+    maturity_days=14,
     sale=1250,
     commission=0.12,
     sources=(
@@ -144,7 +149,7 @@ AUTO = FlowWorld(
             (0.06, 0.05),
             reach=0.8,
         ),
-        SourceTruth("Facebook", "facebook", Decimal(18), 80, 0.28, (0.065, 0.08), (3.7, 3.8), (0.1, 0.08)),
+        SourceTruth("Facebook", "facebook", Decimal(18), 80, 0.28, (0.08, 0.085), (3.7, 3.8), (0.1, 0.08)),
         SourceTruth(
             "Mailer 12",
             "mailer-12",
@@ -152,7 +157,7 @@ AUTO = FlowWorld(
             40,
             0.1,
             (0.055, 0.025),
-            (4.4, 2.2),
+            (4.4, 2.55),
             (0.09, 0.17),
             reach=0.6,
         ),
@@ -172,13 +177,14 @@ SOLAR = FlowWorld(
     share=0.3,
     window_days=90,
     closing_days=12,
+    maturity_days=30,
     sale=16_500,
     commission=0.05,
     sources=(
         SourceTruth(
-            "Sunpath", "sunpath", Decimal(65), 45, 0.5, (0.1, 0.12), (5.2, 5.4), (0.02, 0.02), reach=0.88
+            "Sunpath", "sunpath", Decimal(65), 26, 0.5, (0.1, 0.12), (4.85, 5.2), (0.02, 0.02), reach=0.88
         ),
-        SourceTruth("Roofline", "roofline", Decimal(48), None, 0.36, (0.07, 0.06), (4.0, 3.9), (0.06, 0.08)),
+        SourceTruth("Roofline", "roofline", Decimal(48), None, 0.36, (0.085, 0.08), (4.0, 3.9), (0.06, 0.08)),
         SourceTruth(
             "Partner X",
             "partner-x",
@@ -186,9 +192,9 @@ SOLAR = FlowWorld(
             20,
             0.14,
             (0.05, 0.05),
-            (3.8, 3.8),
+            (3.0, 3.0),
             (0.1, 0.1),
-            first_day=DAYS - 16,
+            first_day=DAYS - 9,
         ),
     ),
     buyers=(
@@ -206,6 +212,7 @@ MORTGAGE = FlowWorld(
     share=0.2,
     window_days=120,
     closing_days=18,
+    maturity_days=35,
     sale=4200,
     commission=0.25,
     sources=(
@@ -215,13 +222,13 @@ MORTGAGE = FlowWorld(
             Decimal(55),
             40,
             0.45,
-            (0.14, 0.15),
+            (0.17, 0.2),
             (4.4, 4.4),
             (0.04, 0.04),
             reach=0.82,
         ),
         SourceTruth(
-            "Loan Compass", "loan-compass", Decimal(42), None, 0.35, (0.09, 0.08), (3.8, 3.7), (0.08, 0.08)
+            "Loan Compass", "loan-compass", Decimal(42), None, 0.35, (0.11, 0.1), (3.8, 3.7), (0.08, 0.08)
         ),
         SourceTruth(
             "Callpoint 9",
@@ -230,8 +237,8 @@ MORTGAGE = FlowWorld(
             30,
             0.2,
             (0.02, 0.01),
-            (4.3, 3.2),
-            (0.2, 0.34),
+            (4.9, 4.7),
+            (0.3, 0.36),
             reach=0.5,
         ),
     ),
