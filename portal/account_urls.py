@@ -1,7 +1,7 @@
 """The few of allauth's pages that Leadloop uses: nobody signs up, a seller makes the accounts."""
 
 from allauth.account import views
-from django.urls import path, reverse_lazy
+from django.urls import path, re_path, reverse_lazy
 
 from portal import account_forms as forms
 
@@ -27,8 +27,8 @@ urlpatterns = [
         name="account_reset_password",
     ),
     path("password/reset/done/", views.password_reset_done, name="account_reset_password_done"),
-    path(
-        "password/reset/key/<uidb36>-<key>/",
+    re_path(  # a token holds a hyphen of its own: the id ends at the first
+        r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
         views.PasswordResetFromKeyView.as_view(form_class=forms.PasswordKeyForm),
         name="account_reset_password_from_key",
     ),

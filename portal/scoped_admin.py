@@ -20,7 +20,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import PROTECT, ForeignKey, IntegerField, ManyToManyField, Model, QuerySet, Subquery
 from django.db.models.options import Options
-from django.forms.models import ModelChoiceField, ModelMultipleChoiceField
+from django.forms.models import BaseInlineFormSet, ModelChoiceField, ModelMultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -219,6 +219,11 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
     show_facets = admin.ShowFacets.NEVER  # a facet counts the whole table
     show_full_result_count = False
 
+    @property
+    def count_limit(self) -> int:
+        """For the pager, which gets the list and no more."""
+        return COUNT_LIMIT
+
     def get_form(
         self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
@@ -249,7 +254,6 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
         context = {
             "title": sentence(self.opts.verbose_name_plural),
             "empty_hint": self.empty_hint,
-            "count_limit": COUNT_LIMIT,
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -305,10 +309,19 @@ def _parameter(item: Any) -> str:
     return str(item[0]) if isinstance(item, (list, tuple)) else str(item.parameter_name)
 
 
+class ScopedFormSet(BaseInlineFormSet[Any, Any, Any]):
+    """Refuses a row of another parent as it refuses one that does not exist; Django passes over the first."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        form.fields["id"].queryset = self.get_queryset()
+
+
 class ScopedTabularInline(Scoped[M], admin.TabularInline[M, Any]):
     """Rows in a table on their parent's page."""
 
     extra = 0
+    formset = ScopedFormSet
     form = ScopedForm  # type: ignore[assignment]  # generic in the stubs, one class at run time
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:

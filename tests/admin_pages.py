@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
-from django.forms import MultiWidget
+from django.forms import ModelMultipleChoiceField, MultiWidget
 from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
@@ -141,6 +141,8 @@ def _inputs(bound: Any) -> dict[str, Any]:
     if isinstance(widget, MultiWidget):
         parts = widget.decompress(value)
         return {f"{bound.html_name}_{index}": part or "" for index, part in enumerate(parts)}
+    if isinstance(bound.field, ModelMultipleChoiceField) and not value:
+        return {}
     if isinstance(value, bool) and type(widget).__name__ == "CheckboxInput":
         return {bound.html_name: "on"} if value else {}
     return {bound.html_name: "" if value is None else value}

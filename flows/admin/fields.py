@@ -7,12 +7,11 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.forms.models import BaseInlineFormSet
 
 from flows.admin.forms import LinesField
 from flows.field_rules import field_faults, map_faults
-from flows.models import Field, Flow
-from portal.scoped_admin import ScopedForm, ScopedTabularInline
+from flows.models import Field
+from portal.scoped_admin import ScopedForm, ScopedFormSet, ScopedTabularInline
 
 
 class FieldForm(ScopedForm[Field]):
@@ -38,7 +37,7 @@ class FieldForm(ScopedForm[Field]):
         return cleaned
 
 
-class FieldFormSet(BaseInlineFormSet[Field, Flow, FieldForm]):
+class FieldFormSet(ScopedFormSet):
     """All fields of a flow together: no two map onto one lead field."""
 
     @cached_property

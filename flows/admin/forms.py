@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -28,7 +29,10 @@ class LinesField(forms.CharField):
 
     def to_python(self, value: Any) -> Any:
         """The lines without their outer space; empty lines are none."""
-        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
+        text = super().to_python(value) or ""
+        if "\x00" in text:
+            raise ValidationError("Null characters are not allowed.")
+        return [line.strip() for line in text.splitlines() if line.strip()]
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return bool((initial or []) != self.to_python(data))

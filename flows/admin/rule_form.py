@@ -6,9 +6,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
-from flows.actions import REGISTRY, faults_of
+from flows.actions import REGISTRY
 from flows.admin.forms import plain
 from flows.models import Alert, Outcome, Rule, SuppressionList
 from flows.rules import METRICS
@@ -28,11 +28,11 @@ PARAMS: dict[str, tuple[str, ...]] = {
 NAMES = tuple(dict.fromkeys(name for names in PARAMS.values() for name in names))
 
 
-class ThresholdField(forms.CharField):
+class ThresholdField(forms.Field):
     """A fraction, written as ``0.10`` or ``10 %``; or a score or an amount, written as it is."""
 
     def to_python(self, value: Any) -> Any:
-        text = (super().to_python(value) or "").strip().replace(" ", "")
+        text = "".join(str(value or "").split())
         if not text:
             return None
         percent = text.endswith("%")
@@ -46,7 +46,7 @@ class ThresholdField(forms.CharField):
 
 
 class RuleForm(ScopedForm[Rule]):
-    """Choices come from the registries of metrics and actions; `faults_of` has the last word."""
+    """Choices come from the registries of metrics and actions; `Rule.clean` has the last word."""
 
     outcome = forms.ChoiceField(required=False, choices=[("", "–"), *Outcome.choices])
     metric = forms.ChoiceField(
@@ -54,9 +54,8 @@ class RuleForm(ScopedForm[Rule]):
     )
     threshold = ThresholdField(
         required=False,
-        max_length=20,
         help_text="Rates as 10 % or 0.10, scores from 1 to 5 as 3.0, amounts in the flow's currency.",
-        widget=forms.TextInput(attrs={"size": 10}),
+        widget=forms.TextInput(attrs={"size": 10, "maxlength": 20}),
     )
     action = forms.ChoiceField(choices=[(name, each.label) for name, each in REGISTRY.items()])
     param_percentage = forms.DecimalField(
@@ -110,8 +109,15 @@ class RuleForm(ScopedForm[Rule]):
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
-            for name, fault in (faults_of(self.instance) | _percent_fault(self.instance)).items():
-                self.add_error(None if name == "params" else name, fault)
+            for name, fault in _percent_fault(self.instance).items():
+                self.add_error(name, fault)
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """What `Rule.clean` says of ``params`` stands at the head: the parameters are several inputs here."""
+        said = getattr(error, "error_dict", {})
+        if "params" in said:
+            said[NON_FIELD_ERRORS] = said.pop("params")
+        super().add_error(field, error)
 
 
 def _percent_fault(rule: Rule) -> dict[str, str]:
