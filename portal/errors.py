@@ -44,7 +44,7 @@ def page(request: HttpRequest, status: int, **context: object) -> HttpResponse:
 
 def explained(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """A 405 that Django answers with nothing, in words."""
-    if response.status_code != 405 or getattr(response, "content", b"-"):
+    if response.status_code != 405 or response.streaming or response.content:
         return response
     worded = plain_page(request, 405)
     worded["Allow"] = response["Allow"]

@@ -58,6 +58,9 @@
     typing = null;
   });
 
+  // On a phone the rail scrolls sideways: show where we are.
+  document.querySelector(".rail [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
   document.addEventListener("htmx:afterSettle", (event) => {
     const region = event.detail.elt.closest?.("[data-announce]");
     if (region) announce(region.dataset.announce);
