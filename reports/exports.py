@@ -24,7 +24,7 @@ EXTRA = (
 
 def defused(text: str) -> str:
     """A text that no spreadsheet takes for a formula; numbers do not pass through here."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 class _Echo:
