@@ -6,10 +6,17 @@ class FeedbackConfig(AppConfig):
     verbose_name = "Feedback"
 
     def ready(self) -> None:
-        from feedback.stale import mark_new  # models are ready only now
+        from feedback.desk import due_badge  # models are ready only now
+        from feedback.stale import mark_new
         from feedback.standing import quality_of
         from flows import routing
         from flows.signals import deliveries_created
+        from portal.access import BUYERS
+        from portal.navigation import NavItem, register
 
         deliveries_created.connect(mark_new, dispatch_uid="feedback.mark_new")
         routing.quality_of = quality_of
+        register(
+            NavItem("Leads", "lead-list", BUYERS, 10, badge=due_badge),
+            NavItem("Uploads", "upload-list", BUYERS, 20),
+        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from feedback import quality
+from feedback import quality, uploads
 from feedback.stale import hint_recompute
 
-__all__ = ["hint_recompute", "recompute"]
+__all__ = ["hint_recompute", "read_upload", "recompute", "sweep_uploads"]
 
 PASSES = 200  # in one run; what is left then is found by the next
 
@@ -18,3 +18,16 @@ def recompute() -> None:
     for _ in range(PASSES):
         if not quality.recompute():
             return
+
+
+@shared_task(name="feedback.read_upload")  # type: ignore[untyped-decorator]
+def read_upload(upload_id: int) -> None:
+    """Read a file that has just come in."""
+    uploads.run(upload_id)
+
+
+@shared_task(name="feedback.sweep_uploads")  # type: ignore[untyped-decorator]
+def sweep_uploads() -> None:
+    """Read what no hint came for, and what a killed worker left."""
+    for upload_id in uploads.waiting():
+        uploads.run(upload_id)

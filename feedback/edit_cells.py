@@ -1,0 +1,101 @@
+"""The cells of the list of leads in which a value is set: each a control that saves itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from feedback.desk import STATUS_FIELDS, Sheet
+from feedback.edit import Edited
+from feedback.forms import Choices, choices_of, text_of
+from feedback.present import value_json
+from feedback.schema import FieldSpec
+from feedback.wording import in_words, tone
+
+IN_ROWS = (*STATUS_FIELDS, "quality_score", "revenue")  # what a row can set
+PROMPTS = {"outcome": "Set outcome", "converted": "Converted?"}
+STARS = {str(score): "★" * score + "☆" * (5 - score) + f" {score}" for score in range(1, 6)}
+
+
+@dataclass(frozen=True)
+class EditCell:
+    """One field of one lead. ``fault``: why ``typed`` was not taken; ``yours``: what a stale tab wanted."""
+
+    sheet: Sheet
+    spec: FieldSpec
+    saved: bool = False
+    typed: str | None = None
+    fault: str = ""
+    yours: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.spec.name}-{self.sheet.delivery.public_id}"
+
+    @property
+    def stands(self) -> str:
+        """The text of what is on record."""
+        return text_of(value_json(self.sheet.delivery, self.spec, self.sheet.flow), self.spec.kind)
+
+    @property
+    def text(self) -> str:
+        if self.typed is not None:
+            return self.typed
+        return f"{Decimal(self.stands):,}" if self.stands and self.spec.kind == "money" else self.stands
+
+    @property
+    def tone(self) -> str:
+        return tone(self.text) if self.spec.name in STATUS_FIELDS else ""
+
+    @property
+    def choices(self) -> Choices:
+        offered = choices_of(self.spec, self.stands)
+        if self.spec.name == "quality_score":
+            offered = [(value, STARS.get(value, label)) for value, label in offered]
+        return offered
+
+    @property
+    def prompt(self) -> str:
+        """What the empty choice says: a request, or that nothing stands once something did."""
+        return "–" if self.stands else PROMPTS.get(self.spec.name, "–")
+
+    @property
+    def label(self) -> str:
+        unit = f", {self.sheet.flow.currency}" if self.spec.kind == "money" else ""
+        return f"{self.spec.label} of {self.sheet.title}{unit}"
+
+    @property
+    def words(self) -> str:
+        """What is on record, in words."""
+        return in_words(
+            self.spec, value_json(self.sheet.delivery, self.spec, self.sheet.flow), self.sheet.flow
+        )
+
+    @property
+    def yours_in_words(self) -> str:
+        return dict(self.choices).get(self.yours or "", self.yours) or "nothing"
+
+    def after(self, typed: str, edited: Edited) -> EditCell:
+        """The cell after an edit, of the lead as it stands now."""
+        if edited.problem is None:
+            return replace(self, saved=edited.receipt is not None)
+        if edited.is_stale:
+            return replace(self, yours=typed)
+        faults = edited.faults
+        other = " ".join(f"{field}: {text}" if field else text for field, text in faults.items())
+        fault = faults.get(self.spec.name, other)
+        return replace(self, fault=fault, typed=None if self.sheet.blocked else typed)
+
+    def render(self, *, fresh: bool = False) -> SafeString:
+        """The cell; ``fresh``: as the answer to an edit, with what else of the row has changed."""
+        context = {"cell": self, "sheet": self.sheet, "fresh": fresh}
+        return render_to_string("feedback/cells/edit.html", context)
+
+
+def cell_of(sheet: Sheet, name: str) -> EditCell | None:
+    """The cell of a field that rows can set, if the flow has it."""
+    spec = sheet.schema.by_name.get(name) if name in IN_ROWS else None
+    return EditCell(sheet, spec) if spec else None

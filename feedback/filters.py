@@ -1,0 +1,115 @@
+"""What may be asked of the list of delivered leads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+import django_filters
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from feedback.desk import Desk
+from flows.models import ConversionStatus, Delivery, Outcome, Source
+from flows.suppression import normalise_phone
+from portal.tables import DATE, SearchFilter
+
+NO_OUTCOME, WAITING, GIVEN = "none", "waiting", "given"
+DIALLED = re.compile(r"[\d\s()+./-]+", re.ASCII)
+EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)  # dates beyond have no moment on every clock
+FEWEST_DIGITS = 4  # of a phone number that is looked for by a part of it
+Rows = QuerySet[Delivery]
+
+
+class LeadFilter(django_filters.FilterSet):
+    """Every filter stands in the address. What an agreement hides is neither offered nor searched."""
+
+    q = SearchFilter(method="search", label="Search name, e-mail, phone or id")
+    outcome = django_filters.ChoiceFilter(
+        choices=[(NO_OUTCOME, "No outcome yet"), *Outcome.choices],
+        method="with_outcome",
+        label="Outcome",
+        empty_label="any",
+    )
+    status = django_filters.ChoiceFilter(
+        field_name="conversion_status", choices=ConversionStatus.choices, label="Status", empty_label="any"
+    )
+    feedback = django_filters.ChoiceFilter(
+        choices=[(WAITING, "waiting"), (GIVEN, "given")],
+        method="with_feedback",
+        label="Feedback",
+        empty_label="any",
+    )
+    source = django_filters.ChoiceFilter(method="from_source", label="Source", empty_label="any")
+    flow = django_filters.ChoiceFilter(field_name="flow__public_id", label="Flow", empty_label="any")
+    delivered_from = django_filters.DateFilter(method="since", label="Delivered from", widget=DATE)
+    delivered_to = django_filters.DateFilter(method="until", label="Delivered to", widget=DATE)
+
+    class Meta:
+        model = Delivery
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, desk: Desk, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.desk = desk
+        self._offer("source", source_choices(desk))
+        self._offer("flow", [(flow.public_id, flow.name) for flow in desk.flows], least=2)
+
+    def _offer(self, name: str, choices: list[tuple[str, str]], least: int = 1) -> None:
+        """Give a filter its choices, or take it away where it would not tell anything apart."""
+        if len(choices) < least:
+            del self.filters[name]
+        else:
+            self.filters[name].extra["choices"] = choices
+
+    def with_outcome(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(outcome=None if value == NO_OUTCOME else value)
+
+    def with_feedback(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(self.desk.waiting() if value == WAITING else Q(feedback_count__gt=0))
+
+    def from_source(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(source__slug=value, flow__in=self.desk.source_flows)
+
+    def since(self, rows: Rows, name: str, value: dt.date) -> Rows:
+        return rows.filter(delivered_at__gte=_midnight(value))
+
+    def until(self, rows: Rows, name: str, value: dt.date) -> Rows:
+        return rows.filter(delivered_at__lt=_midnight(value, days=1))
+
+    def search(self, rows: Rows, name: str, value: str) -> Rows:
+        text = value.strip()
+        by_id = Q(public_id__iexact=text) | Q(external_id__istartswith=text)
+        return rows.filter(by_id | _by_contact(text, self.desk)) if text else rows
+
+
+def source_choices(desk: Desk) -> list[tuple[str, str]]:
+    """Slug and name of each source that this buyer has leads from, where the agreement shows it."""
+    mine = Delivery.objects.filter(source=OuterRef("pk"), buyer=desk.actor.party_id)
+    sources = Source.objects.filter(Exists(mine), flow__in=desk.source_flows).order_by("name", "pk")
+    return list({source.slug: (source.slug, source.name) for source in reversed(sources)}.values())[::-1]
+
+
+def _midnight(day: dt.date, days: int = 0) -> dt.datetime:
+    """The beginning of a day in the person's time zone, or of one some days later."""
+    bounded = min(max(day, EARLIEST), LATEST) + dt.timedelta(days=days)
+    return timezone.make_aware(dt.datetime.combine(bounded, dt.time()))
+
+
+def _by_contact(text: str, desk: Desk) -> Q:
+    """Name, e-mail or phone, within the flows whose contacts are shown."""
+    shown = Q(flow__in=desk.contact_flows)
+    words = Q()
+    for word in text.split():
+        words &= Q(lead__first_name__icontains=word) | Q(lead__last_name__icontains=word)
+    return shown & (words | Q(lead__email__icontains=text) | _by_phone(text, desk))
+
+
+def _by_phone(text: str, desk: Desk) -> Q:
+    """A number typed in any format, or a part of one."""
+    digits = re.sub(r"\D", "", text)
+    if len(digits) < FEWEST_DIGITS or not DIALLED.fullmatch(text):
+        return Q(pk__in=[])
+    whole = {normalise_phone(text, flow.country) for flow in desk.flows} - {""}
+    return Q(lead__phone_e164__in=whole) | Q(lead__phone_e164__contains=digits)

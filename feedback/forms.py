@@ -1,0 +1,176 @@
+"""The form of one delivery's feedback, made of its flow's schema; and the form of an upload."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from feedback.desk import Sheet
+from feedback.present import value_json
+from feedback.schema import FieldSpec
+from feedback.schema.spec import TIMESTAMP
+from feedback.wording import QUALITIES
+from flows.models import Flow, Outcome
+
+LONG_TEXTS = ("notes", "recommendations")
+LOCAL = "%Y-%m-%dT%H:%M:%S"  # as a datetime-local input takes it
+GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)  # 1,234.50
+VERSION = re.compile(r"\d{1,9}", re.ASCII)
+LOCAL_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")  # as it may send it
+Choices = list[tuple[str, str]]
+
+
+def text_of(value: Any, kind: str) -> str:
+    """A canonical JSON value as the text of its control; "" where nothing stands."""
+    if value is None:
+        return ""
+    return TEXTS.get(kind, str)(value)
+
+
+def _local(value: str) -> str:
+    return timezone.localtime(dt.datetime.fromisoformat(value)).strftime(LOCAL)
+
+
+TEXTS: Mapping[str, Callable[[Any], str]] = {
+    "boolean": lambda value: "yes" if value else "no",
+    "time": _local,
+    "list": "\n".join,
+    "object": lambda value: json.dumps(value, ensure_ascii=False, indent=1),
+}
+
+
+def choices_of(spec: FieldSpec, now: str) -> Choices:
+    """The values that a field offers, without the empty one; ``now`` stays on offer, whatever it is."""
+    offered: Choices = [(value, value.replace("_", " ").capitalize()) for value in spec.choices]
+    if spec.kind == "outcome":
+        offered = list(Outcome.choices)
+    elif spec.kind == "boolean":
+        offered = [("yes", "Yes"), ("no", "No")]
+    elif spec.name == "quality_score":
+        offered = [(str(score), f"{score} – {word}") for score, word in QUALITIES]
+    if offered and now and now not in dict(offered):
+        offered.append((now, now))
+    return offered
+
+
+class FeedbackForm(forms.Form):
+    """Every field of the flow as a text in a fitting control. It checks nothing: the pipeline does.
+
+    ``changed_texts`` is what the person has changed.
+    """
+
+    version = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, sheet: Sheet, data: Mapping[str, str] | None = None) -> None:
+        super().__init__(data, initial=standing_texts(sheet))
+        self.specs = sheet.schema.fields
+        for spec in self.specs:
+            self.fields[spec.name] = _field(spec, self.initial[spec.name], sheet)
+
+    def texts(self) -> dict[str, str]:
+        """Field → what was sent for it."""
+        return {spec.name: self.data[spec.name].strip() for spec in self.specs if spec.name in self.data}
+
+    def changed_texts(self) -> dict[str, str]:
+        """Those of the texts that are not what stands; "" for a field that was emptied."""
+        return {name: text for name, text in self.texts().items() if plain(text) != plain(self.initial[name])}
+
+    @property
+    def seen_version(self) -> int:
+        """The delivery's version that the person had before their eyes; -1 where the form does not say."""
+        text = self.data.get("version", "")
+        return int(text) if VERSION.fullmatch(text) else -1
+
+
+def standing_texts(sheet: Sheet) -> dict[str, str]:
+    """The form as it is first shown."""
+    stands = {spec.name: text_of(_value(sheet, spec), spec.kind) for spec in sheet.schema.fields}
+    return {**stands, TIMESTAMP: "", "version": str(sheet.delivery.version)}
+
+
+def filled(sheet: Sheet, typed: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, and what stands in every field that was not sent: a row sends only a few."""
+    stands = standing_texts(sheet)
+    return {name: typed.get(name, text) for name, text in stands.items()}
+
+
+def plain(text: str) -> str:
+    """One text for what is the same: line ends, ``:00`` seconds and separators of thousands differ."""
+    text = text.replace("\r\n", "\n").strip()
+    if LOCAL_MINUTE.fullmatch(text):
+        return f"{text}:00"
+    return text.replace(",", "") if GROUPED.fullmatch(text) else text
+
+
+def _value(sheet: Sheet, spec: FieldSpec) -> Any:
+    return value_json(sheet.delivery, spec, sheet.flow)
+
+
+def _field(spec: FieldSpec, now: str, sheet: Sheet) -> forms.Field:
+    choices = choices_of(spec, now)
+    label = f"{spec.label}, {sheet.flow.currency}" if spec.kind == "money" else spec.label
+    common: dict[str, Any] = {
+        "label": "When it happened" if spec.name == TIMESTAMP else label,
+        "required": False,
+        "help_text": _help(spec),
+        "disabled": bool(sheet.blocked),
+    }
+    if choices:
+        return forms.CharField(widget=forms.Select(choices=[("", "–"), *choices]), **common)
+    return forms.CharField(widget=_widget(spec, now), **common)
+
+
+def _help(spec: FieldSpec) -> str:
+    if spec.name == TIMESTAMP:
+        return "Left empty: now."
+    hint = {"list": "One on each line.", "object": "As JSON."}.get(spec.kind, "")
+    return f"{spec.help_text} {hint}".strip()
+
+
+def _widget(spec: FieldSpec, now: str) -> forms.Widget:
+    if spec.kind in ("list", "object") or spec.name in LONG_TEXTS or "\n" in now:
+        return forms.Textarea(attrs={"rows": 3})
+    if spec.kind == "date":
+        return forms.DateInput(attrs={"type": "date"})
+    if spec.kind == "time":
+        return forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
+    numeric = {"inputmode": "decimal"} if spec.kind in ("money", "decimal", "integer") else {}
+    return forms.TextInput(attrs={"autocomplete": "off", **numeric})
+
+
+class UploadForm(forms.Form):
+    """A file, and the flow whose leads it speaks of."""
+
+    flow = forms.ChoiceField(help_text="Whose leads the file speaks of.")
+    file = forms.FileField(
+        label="CSV file",
+        max_length=255,
+        allow_empty_file=True,  # the reader has better words for it
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+    )
+
+    def __init__(self, flows: Sequence[Flow], *args: Any, too_large: bool = False, **kwargs: Any) -> None:
+        """``too_large``: the file was longer than may be kept, so it was not."""
+        super().__init__(*args, **kwargs)
+        self.flows = {flow.public_id: flow for flow in flows}
+        self.too_large = too_large
+        field = self.fields["flow"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
+        field.choices = [(flow.public_id, flow.name) for flow in flows]
+        if len(flows) == 1:
+            field.initial, field.widget = flows[0].public_id, forms.HiddenInput()
+        if too_large:
+            limit = filesizeformat(settings.UPLOAD_MAX_BYTES)
+            message = f"The file is larger than {limit}. Split it and upload the parts."
+            self.fields["file"].error_messages["required"] = message
+
+    def clean_flow(self) -> Flow:
+        return self.flows[self.cleaned_data["flow"]]

@@ -1,0 +1,42 @@
+"""What a buyer is shown of a lead beside its feedback, as pairs of a label and a text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from feedback.desk import Sheet
+from feedback.wording import money, when
+
+Facts = list[tuple[str, str]]
+
+
+def contact(sheet: Sheet) -> Facts:
+    """The consumer's record, where the agreement shows it."""
+    if not sheet.agreement.shows_contact:
+        return []
+    lead = sheet.delivery.lead
+    known = [("Name", lead.name), ("E-mail", lead.email), ("Phone", lead.phone)]
+    further = [(name.replace("_", " ").capitalize(), _text(value)) for name, value in lead.data.items()]
+    return [(label, text) for label, text in [*known, *further] if text]
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def facts(sheet: Sheet) -> Facts:
+    """The delivery: its ids, source and price as far as shown, and until when feedback is taken."""
+    delivery = sheet.delivery
+    until = "Feedback was taken until" if sheet.closed else "Feedback is taken until"
+    return [
+        ("ID", delivery.public_id),
+        *([("Your ID", delivery.external_id)] if delivery.external_id else []),
+        ("Flow", sheet.flow.name),
+        *([("Source", delivery.source.name)] if sheet.agreement.shows_source else []),
+        *([("Price", money(delivery.price, sheet.flow))] if sheet.agreement.shows_price else []),
+        ("Delivered", when(delivery.delivered_at)),
+        (until, when(sheet.closes_at)),
+    ]

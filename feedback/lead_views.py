@@ -1,0 +1,186 @@
+"""The buyer's pages of leads: the list, one lead, and the edit of either."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from feedback.desk import Desk, Sheet, waiting_text
+from feedback.edit import Edited, edit
+from feedback.edit_cells import EditCell, cell_of
+from feedback.filters import WAITING, LeadFilter
+from feedback.forms import FeedbackForm, filled, plain
+from feedback.lead_facts import contact, facts
+from feedback.lead_history import Change, changes_since, entries, texts_at
+from feedback.tables import LeadTable
+from feedback.wording import tone
+from flows.models import ConversionStatus, Delivery, Outcome
+from portal.access import BUYERS, ActorRequest, allow, get_or_404
+from portal.tables import TableView
+
+TABS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("All", {}),
+    ("Waiting for feedback", {"feedback": WAITING}),
+    ("Converted", {"status": ConversionStatus.SOLD.value}),
+    ("Returned", {"outcome": Outcome.RETURNED.value}),
+)
+
+
+class LeadList(TableView):
+    """What was delivered to the buyer, and what became of it."""
+
+    model = Delivery
+    table_class, filterset_class = LeadTable, LeadFilter
+    template_name = "feedback/lead_list.html"
+    roles = BUYERS
+    title, nouns = "Leads", "leads"
+
+    @cached_property
+    def desk(self) -> Desk:
+        return Desk(self.request.actor)
+
+    def get_rows(self) -> QuerySet[Delivery]:
+        return Delivery.objects.select_related("lead", "source", "flow")
+
+    def get_filterset_kwargs(self, filterset_class: Any) -> dict[str, Any]:
+        return {**super().get_filterset_kwargs(filterset_class), "desk": self.desk}
+
+    def get_table(self, **kwargs: Any) -> LeadTable:
+        here = self.request.get_full_path()
+        table: LeadTable = super().get_table(
+            desk=self.desk, token=get_token(self.request), here=here, **kwargs
+        )
+        return table
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {
+            **super().get_context_data(**kwargs),
+            "tabs": _tabs(self.request, self.desk),
+            "desk": self.desk,
+        }
+
+
+def _tabs(request: ActorRequest, desk: Desk) -> list[dict[str, Any]]:
+    """The usual questions, as links that set the filters."""
+    asked = {name: value for name, value in request.GET.items() if value and name not in ("sort", "page")}
+    counts = {"Waiting for feedback": waiting_text(desk)}
+    return [
+        {
+            "id": f"tab-{place}",
+            "label": label,
+            "url": f"{request.path}?{urlencode(filters)}" if filters else request.path,
+            "current": filters == asked,
+            "count": counts.get(label, ""),
+        }
+        for place, (label, filters) in enumerate(TABS)
+    ]
+
+
+@require_safe
+@allow(*BUYERS)
+def lead_detail(request: ActorRequest, lead_id: str) -> HttpResponseBase:
+    """One lead: its contact, what stands, every field to set, and all that happened to it."""
+    sheet = _sheet(request, lead_id)
+    return _page(request, sheet, FeedbackForm(sheet))
+
+
+@require_POST
+@allow(*BUYERS)
+def lead_edit(request: ActorRequest, lead_id: str) -> HttpResponseBase:
+    """Set what was changed: one cell of the list (htmx), or a form with any of the lead's fields."""
+    sheet = _sheet(request, lead_id)
+    cell = cell_of(sheet, request.POST.get("field", ""))
+    if request.htmx and cell:
+        return _edit_cell(request, cell)
+    form = FeedbackForm(sheet, filled(sheet, request.POST))
+    edited = _apply(request, sheet, form)
+    if edited.problem is None:
+        messages.add_message(request, *_said(edited, sheet))
+        return redirect(_back(request, lead_id))
+    fresh = _sheet(request, lead_id)
+    if edited.is_stale:
+        return _after_stale(request, fresh, form)
+    return _with_faults(request, fresh, form, edited)
+
+
+def _sheet(request: ActorRequest, lead_id: str) -> Sheet:
+    rows = Delivery.objects.select_related("lead", "source", "flow")
+    return Sheet.of(get_or_404(request.actor, rows, public_id=lead_id), Desk(request.actor))
+
+
+def _apply(request: ActorRequest, sheet: Sheet, form: FeedbackForm) -> Edited:
+    texts, version = form.changed_texts(), form.seen_version
+    return edit(sheet, texts, version=version, actor=request.actor, request_id=request.request_id)
+
+
+def _edit_cell(request: ActorRequest, cell: EditCell) -> HttpResponse:
+    name, sheet = cell.spec.name, cell.sheet
+    typed = request.POST.get("value", request.POST.get(name, ""))
+    form = FeedbackForm(sheet, {"version": request.POST.get("version", ""), name: typed})
+    edited = _apply(request, sheet, form)
+    after = replace(cell, sheet=_sheet(request, sheet.delivery.public_id)).after(typed, edited)
+    status = 200 if edited.problem is None else 409 if edited.is_stale else 422
+    return HttpResponse(after.render(fresh=True), status=status)
+
+
+def _after_stale(request: ActorRequest, fresh: Sheet, form: FeedbackForm) -> HttpResponse:
+    """The form on what stands now, with what the person had changed on top, and what has changed since."""
+    seen = texts_at(fresh, form.seen_version)
+    typed = {name: text for name, text in form.texts().items() if plain(text) != plain(seen.get(name, ""))}
+    again = FeedbackForm(fresh, filled(fresh, typed))
+    return _page(request, fresh, again, since=changes_since(fresh, form.seen_version), status=409)
+
+
+def _with_faults(request: ActorRequest, fresh: Sheet, form: FeedbackForm, edited: Edited) -> HttpResponse:
+    """The form as it was sent, what is wrong beside each field."""
+    again = FeedbackForm(fresh, form.data)
+    again.full_clean()
+    for name, message in edited.faults.items():
+        again.add_error(name if name in again.fields else None, message)
+    return _page(request, fresh, again, status=edited.problem.status if edited.problem else 200)
+
+
+def _said(edited: Edited, sheet: Sheet) -> tuple[int, str]:
+    receipt = edited.receipt
+    if receipt is None or receipt.status == "unchanged":
+        return messages.INFO, "Nothing was changed."
+    if not receipt.applied:
+        return messages.WARNING, "Recorded. Newer feedback stood already, so nothing else changed."
+    return messages.SUCCESS, f"Saved: {sheet.title}."
+
+
+def _back(request: ActorRequest, lead_id: str) -> str:
+    """To where the form stood."""
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+        return f"{wanted}#lead-{lead_id}"
+    return reverse("lead-detail", args=[lead_id])
+
+
+def _page(
+    request: ActorRequest, sheet: Sheet, form: FeedbackForm, since: Sequence[Change] = (), status: int = 200
+) -> HttpResponse:
+    context = {
+        "sheet": sheet,
+        "form": form,
+        "since": since,
+        "stale": status == HTTPStatus.CONFLICT,
+        "status_tone": tone(sheet.delivery.conversion_status),
+        "entries": entries(sheet),
+        "facts": facts(sheet),
+        "contact": contact(sheet),
+    }
+    return render(request, "feedback/lead_detail.html", context, status=status)

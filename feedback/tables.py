@@ -1,0 +1,137 @@
+"""What the lists of the buyer's desk show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_tables2 as tables
+from django.template.loader import render_to_string
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from feedback.desk import STATUS_FIELDS, Desk, Sheet
+from feedback.edit_cells import EditCell, cell_of
+from feedback.models import Upload
+from feedback.wording import NOTHING, short_day, when
+from flows.models import Delivery
+from portal.tables import NumberColumn, Table
+
+EMPTY: tuple[Any, ...] = ()  # draw the cell whatever the value
+NO_FIELD = format_html('<span class="muted">{}</span>', NOTHING)
+
+
+def _td(css: str) -> dict[str, dict[str, str]]:
+    return {"td": {"class": css}}
+
+
+class LeadTable(Table):
+    """Delivered leads, with the values that a row can set as its controls."""
+
+    caption = "Delivered leads"
+    row_header = "lead"
+    empty_title = "No leads yet"
+    empty_hint = "Leads that are delivered to you appear here, to be told what became of them."
+
+    lead = tables.Column(empty_values=EMPTY, order_by=("lead__last_name", "lead__first_name"))
+    id = tables.Column("ID", accessor="public_id", orderable=False, attrs=_td("card-hide"))
+    source = tables.Column(accessor="source__name", attrs=_td("card-hide"))
+    delivered = tables.Column(accessor="delivered_at", attrs=_td("nowrap card-hide"))
+    outcome = tables.Column(empty_values=EMPTY, attrs=_td("card-corner"))
+    quality = tables.Column(empty_values=EMPTY, accessor="quality_score")
+    revenue = NumberColumn(empty_values=EMPTY)
+    due = tables.Column("Feedback due", empty_values=EMPTY, accessor="delivered_at", orderable=False)
+
+    class Meta(Table.Meta):
+        row_attrs = {"id": lambda record: f"lead-{record.public_id}"}
+        order_by = ("-delivered",)
+
+    def __init__(self, *args: Any, desk: Desk, token: str, here: str, **kwargs: Any) -> None:
+        """``token`` and ``here`` go into each row's form: the CSRF token, and where to go back to."""
+        super().__init__(*args, exclude=() if desk.source_flows else ("source",), **kwargs)
+        self.desk, self.form = desk, {"token": token, "here": here}
+        self.columns["lead"].column.orderable = desk.all_contacts_shown
+        if "source" in self.columns:
+            self.columns["source"].column.orderable = desk.all_sources_shown
+        currencies = {flow.currency for flow in desk.flows}
+        self.currency = currencies.pop() if len(currencies) == 1 else ""
+        if self.currency:
+            self.columns["revenue"].column.verbose_name = f"Revenue, {self.currency}"
+
+    def sheet(self, record: Delivery) -> Sheet:
+        sheet: Sheet | None = record.__dict__.get("sheet")
+        if sheet is None:
+            sheet = record.__dict__["sheet"] = Sheet.of(record, self.desk)
+        return sheet
+
+    def render_lead(self, record: Delivery) -> SafeString:
+        return render_to_string("feedback/cells/lead.html", {"sheet": self.sheet(record)})
+
+    def render_id(self, record: Delivery) -> SafeString:
+        context = {"sheet": self.sheet(record), "several": len(self.desk.flows) > 1}
+        return render_to_string("feedback/cells/id.html", context)
+
+    def render_source(self, record: Delivery, value: str) -> str:
+        return value if self.sheet(record).agreement.shows_source else NOTHING
+
+    def render_delivered(self, record: Delivery) -> SafeString:
+        moment = record.delivered_at
+        return format_html('<time title="{}">{}</time>', when(moment), short_day(moment, self.desk.now))
+
+    def render_outcome(self, record: Delivery) -> SafeString:
+        spec = self.sheet(record).status_field
+        return self._cell(record, spec.name if spec else STATUS_FIELDS[0])
+
+    def render_quality(self, record: Delivery) -> SafeString:
+        return self._cell(record, "quality_score")
+
+    def render_revenue(self, record: Delivery) -> SafeString:
+        cell = self._cell(record, "revenue")
+        if self.currency or cell is NO_FIELD:
+            return cell
+        return format_html('{}<span class="cell-sub">{}</span>', cell, self.sheet(record).flow.currency)
+
+    def render_due(self, record: Delivery) -> SafeString:
+        context = {"sheet": self.sheet(record), **self.form}
+        return render_to_string("feedback/cells/form.html", context)
+
+    def _cell(self, record: Delivery, name: str) -> SafeString:
+        cell: EditCell | None = cell_of(self.sheet(record), name)
+        return cell.render() if cell else NO_FIELD
+
+
+UPLOAD_TONES = {"queued": "info", "running": "info", "done": "good", "failed": "bad", "undone": "warn"}
+
+
+class UploadTable(Table):
+    """The buyer's uploads and what became of them."""
+
+    caption = "Uploads"
+    row_header = "file"
+    empty_title = "No uploads yet"
+    empty_hint = "Send feedback on many leads at once: a CSV file with a row for each lead."
+
+    file = tables.Column(accessor="filename")
+    uploaded = tables.Column(accessor="created_at", attrs=_td("nowrap"))
+    status = tables.Column(attrs=_td("card-corner"))
+    rows = NumberColumn(default=NOTHING)
+    recorded = NumberColumn()
+    unchanged = NumberColumn()
+    rejected = NumberColumn("Refused")
+
+    class Meta(Table.Meta):
+        order_by = ("-uploaded",)
+
+    def render_file(self, record: Upload) -> SafeString:
+        return render_to_string("feedback/cells/upload.html", {"upload": record})
+
+    def render_uploaded(self, value: Any) -> str:
+        return when(value)
+
+    def render_status(self, record: Upload) -> SafeString:
+        label, tone = record.get_status_display(), UPLOAD_TONES[record.status]
+        return format_html('<span class="pill pill--{}">{}</span>', tone, label)
+
+    def render_rows(self, value: int) -> str:
+        return f"{value:,}"
+
+    render_recorded = render_unchanged = render_rejected = render_rows

@@ -1,0 +1,152 @@
+"""The buyer's pages of uploads."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import content_disposition_header
+from django.utils.text import slugify
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from feedback.desk import Desk
+from feedback.forms import UploadForm
+from feedback.models import RefusedRow, Upload
+from feedback.schema import compile_schema
+from feedback.tables import UPLOAD_TONES, UploadTable
+from feedback.upload_rows import refused_file
+from feedback.uploads import receive
+from flows.models import Flow
+from portal.access import BUYERS, ActorRequest, allow, get_or_404, visible_to
+from portal.tables import TableView
+
+ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+SHOWN = 50  # refused rows on the page
+
+
+class UploadList(TableView):
+    """The buyer's files."""
+
+    model = Upload
+    table_class = UploadTable
+    template_name = "feedback/upload_list.html"
+    roles = BUYERS
+    title, nouns = "Uploads", "uploads"
+
+    def get_rows(self) -> QuerySet[Upload]:
+        return Upload.objects.select_related("flow", "user")
+
+
+class CappedUploadHandler(TemporaryFileUploadHandler):
+    """Streams the file to disk, and stops at the limit."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if start + len(raw_data) > settings.UPLOAD_MAX_BYTES:
+            self.request.too_large = True  # type: ignore[union-attr]  # told to the view
+            raise StopUpload(connection_reset=False)
+        super().receive_data_chunk(raw_data, start)
+
+
+@csrf_exempt  # only until the handler is set: the form that is read through it is protected below
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow(*BUYERS)
+def upload_create(request: ActorRequest) -> HttpResponseBase:
+    """Choose a file, and the flow it speaks of."""
+    request.upload_handlers = [CappedUploadHandler(request)]
+    return _create(request)
+
+
+@csrf_protect
+def _create(request: ActorRequest) -> HttpResponseBase:
+    flows = [flow for flow in Desk(request.actor).flows if flow.feedback_enabled]
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = UploadForm(flows, *sent, too_large=getattr(request, "too_large", False))
+    if sent and form.is_valid():
+        upload = receive(request.actor, form.cleaned_data["flow"], form.cleaned_data["file"])
+        return redirect("upload-detail", upload.public_id)
+    context = {
+        "form": form,
+        "guides": [_guide(flow) for flow in flows],
+        "max_bytes": settings.UPLOAD_MAX_BYTES,
+    }
+    status = 200 if not sent else 413 if form.too_large else 422
+    return render(request, "feedback/upload_create.html", context, status=status)
+
+
+def _guide(flow: Flow) -> dict[str, Any]:
+    return {"flow": flow, "fields": compile_schema(flow).fields}
+
+
+@require_safe
+@allow(*BUYERS)
+def upload_template(request: ActorRequest, flow_id: str) -> HttpResponseBase:
+    """An empty file with the head that the flow takes."""
+    flow = get_or_404(request.actor, Flow.objects.all(), public_id=flow_id)
+    name = f"feedback-{slugify(flow.name) or flow.public_id}.csv"
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=_as_file(name))
+    csv.writer(response).writerow(["lead_id", *compile_schema(flow).by_name])
+    return response
+
+
+@require_safe
+@allow(*BUYERS)
+def upload_detail(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """How far the file is, how it was read, and which rows were refused."""
+    return render(request, "feedback/upload_detail.html", _progress(request, upload_id))
+
+
+@require_safe
+@allow(*BUYERS)
+def upload_progress(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """The middle of that page, which asks for itself every second until the file is done."""
+    if not request.htmx:
+        return redirect("upload-detail", upload_id)
+    return render(request, "feedback/upload_detail.html#progress", _progress(request, upload_id))
+
+
+def _progress(request: ActorRequest, upload_id: str) -> dict[str, Any]:
+    upload = _upload(request, upload_id)
+    refused = visible_to(request.actor, RefusedRow.objects.filter(upload=upload))
+    return {
+        "upload": upload,
+        "finished": upload.finished_at is not None,
+        "percent": 100 * upload.rows_done // upload.rows if upload.rows else 0,
+        "refused": refused[:SHOWN] if upload.rejected else [],
+        "tone": UPLOAD_TONES[upload.status],
+        "read_as": _dialect(upload),
+    }
+
+
+@require_safe
+@allow(*BUYERS)
+def upload_errors(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """The refused rows as a file, to be mended and uploaded again."""
+    upload = _upload(request, upload_id)
+    if not upload.rejected:
+        raise Http404("No row of this file was refused.")
+    return StreamingHttpResponse(
+        refused_file(upload),
+        content_type="text/csv; charset=utf-8",
+        headers=_as_file(f"refused-{upload.filename}"),
+    )
+
+
+def _dialect(upload: Upload) -> str:
+    if not upload.encoding:
+        return ""
+    return f"{ENCODINGS[upload.encoding]}, cells parted by {DELIMITERS[upload.delimiter]}"
+
+
+def _upload(request: ActorRequest, upload_id: str) -> Upload:
+    return get_or_404(request.actor, Upload.objects.select_related("flow", "user"), public_id=upload_id)
+
+
+def _as_file(name: str) -> dict[str, str]:
+    return {"Content-Disposition": content_disposition_header(True, name) or "attachment"}

@@ -1,0 +1,76 @@
+"""Values of feedback in words for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from feedback.schema import FieldSpec
+from flows.models import ConversionStatus, Flow, Outcome
+
+NOTHING = "–"
+TONES: Mapping[str, str] = {
+    Outcome.CONVERTED: "good",
+    Outcome.CONTACTED: "info",
+    Outcome.NO_CONTACT: "warn",
+    Outcome.BAD_INFO: "bad",
+    Outcome.DUPLICATE: "neutral",
+    Outcome.NOT_INTERESTED: "neutral",
+    Outcome.RETURNED: "warn",
+    ConversionStatus.SOLD: "good",
+    ConversionStatus.NOT_SOLD: "neutral",
+    ConversionStatus.PENDING: "info",
+    "yes": "good",
+    "no": "neutral",
+}
+QUALITIES = ((5, "Excellent"), (4, "Good"), (3, "Fair"), (2, "Poor"), (1, "Bad"))
+
+
+def tone(value: str | None) -> str:
+    """The colour of a value's pill."""
+    return TONES.get(value or "", "neutral")
+
+
+def when(moment: dt.datetime) -> str:
+    """``14 Nov 2026, 09:30`` in the person's time zone."""
+    return date_format(timezone.localtime(moment), "j M Y, H:i")
+
+
+def short_day(moment: dt.datetime, now: dt.datetime) -> str:
+    """``14 Nov``, with the year where it is another one."""
+    local, today = timezone.localtime(moment), timezone.localtime(now)
+    return date_format(local, "j M" if local.year == today.year else "j M Y")
+
+
+def money(value: Decimal | str, flow: Flow) -> str:
+    """``1,500.00 USD``."""
+    return f"{Decimal(value):,.{flow.decimals}f} {flow.currency}"
+
+
+def in_words(spec: FieldSpec | None, value: Any, flow: Flow) -> str:
+    """A canonical JSON value as a person reads it; without a spec (a field that is gone) as it stands."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    return KINDS.get(spec.kind if spec else "", _plain)(value, flow)
+
+
+def _plain(value: Any, flow: Flow) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+KINDS: Mapping[str, Callable[[Any, Flow], str]] = {
+    "outcome": lambda value, flow: dict(Outcome.choices).get(value, value),
+    "money": money,
+    "time": lambda value, flow: when(dt.datetime.fromisoformat(value)),
+    "date": lambda value, flow: date_format(dt.date.fromisoformat(value), "j M Y"),
+}
