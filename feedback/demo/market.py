@@ -34,7 +34,9 @@ class Market:
         self.examples = list(examples)
         self.consumers: list[dict[str, Any]] = []
 
-    def sell_day(self, number: int, begin: dt.datetime, shut: Collection[str]) -> list[Sold]:
+    def sell_day(
+        self, number: int, begin: dt.datetime, end: dt.datetime, shut: Collection[str]
+    ) -> list[Sold]:
         """Sell the day's leads, of which the sources named in ``shut`` offer few and sell none.
 
         What is refused is made up for by sources without a cap, so that the day's target is met exactly.
@@ -44,7 +46,7 @@ class Market:
         capped = {each.slug for each in self.of.sources if each.daily_cap}
         sold: list[Sold] = []
         for _ in range(ROUNDS):
-            sold += self.sell([self.case(each, number, begin) for each in offered], begin)
+            sold += self.sell([self.case(each, number, begin, end) for each in offered], end)
             if len(sold) >= wanted:
                 return sold
             offered = self.usual(wanted - len(sold), capped.union(shut))
@@ -59,14 +61,14 @@ class Market:
         sources = [each for each in self.of.sources if each.slug in shut and each.first_day <= number]
         return [each for each in sources for _ in range(round(count * each.volume * STUBBORN))]
 
-    def case(self, source: world.SourceTruth, number: int, begin: dt.datetime) -> Case:
+    def case(self, source: world.SourceTruth, number: int, begin: dt.datetime, end: dt.datetime) -> Case:
         buyer = self.rng.choices(self.of.buyers, [each.share for each in self.of.buyers])[0]
-        return Case(self.of, source, buyer, number, world.moment_of_day(self.rng, begin, self.zone))
+        return Case(self.of, source, buyer, number, world.moment_between(self.rng, begin, end, self.zone))
 
-    def sell(self, cases: list[Case], begin: dt.datetime) -> list[Sold]:
+    def sell(self, cases: list[Case], now: dt.datetime) -> list[Sold]:
         cases.sort(key=lambda case: case.delivered_at)
         leads = [self.lead_in(case) for case in cases]
-        receipts = take_leads(self.parties.row, leads, now=begin + dt.timedelta(days=1))
+        receipts = take_leads(self.parties.row, leads, now=now)
         sold = []
         for case, lead, receipt in zip(cases, leads, receipts, strict=True):
             if receipt.outcome == "success":

@@ -17,19 +17,17 @@ from feedback.demo.owners import Owners
 from feedback.demo.parties import FlowParties
 from feedback.demo.postbox import Postbox
 
-DAY = dt.timedelta(days=1)
-
 
 class Replay:
     """The world from its first day until ``now``."""
 
     def __init__(self, flows: Sequence[FlowParties], now: dt.datetime) -> None:
-        self.start = now - world.DAYS * DAY
         self.rng = random.Random(world.SEED)
+        self.bounds = world.bounds(self.rng, now)
         self.owners = Owners(flows, self.rng)
         self.postbox = Postbox()
         self.markets = [
-            Market(parties, self.start.date(), self.rng, () if index else world.EXAMPLE_IDS)
+            Market(parties, self.bounds[0].date(), self.rng, () if index else world.EXAMPLE_IDS)
             for index, parties in enumerate(flows)
         ]
 
@@ -40,17 +38,17 @@ class Replay:
             tell(number + 1)
 
     def day(self, number: int) -> None:
-        """Twenty-four hours, at the end of which quality is recomputed, rules decide and owners look."""
-        begin = self.start + number * DAY
+        """One day, at the end of which quality is recomputed, rules decide and owners look."""
+        end = self.bounds[number + 1]
         for market in self.markets:
-            self.trade(market, number, begin)
-        self.postbox.send_until(begin + DAY)
-        while quality.recompute(now=begin + DAY):
+            self.trade(market, number)
+        self.postbox.send_until(end)
+        while quality.recompute(now=end):
             pass
-        self.owners.look(number, begin + DAY)
+        self.owners.look(number, end)
 
-    def trade(self, market: Market, number: int, begin: dt.datetime) -> None:
-        parties = market.parties
-        for case, lead_id in market.sell_day(number, begin, self.owners.shut(parties, number)):
+    def trade(self, market: Market, number: int) -> None:
+        parties, begin, end = market.parties, self.bounds[number], self.bounds[number + 1]
+        for case, lead_id in market.sell_day(number, begin, end, self.owners.shut(parties, number)):
             if lead_id not in world.EXAMPLE_IDS:
                 self.postbox.expect(parties, case, lead_id, news_of(case, self.rng))

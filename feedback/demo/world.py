@@ -192,7 +192,7 @@ SOLAR = FlowWorld(
             20,
             0.14,
             (0.05, 0.05),
-            (3.0, 3.0),
+            (2.8, 2.8),
             (0.1, 0.1),
             first_day=DAYS - 9,
         ),
@@ -271,10 +271,18 @@ def daily_targets(total: int, first: dt.date) -> list[int]:
     return [after - before for before, after in itertools.pairwise(marks)]
 
 
-def moment_of_day(rng: random.Random, begin: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
-    """A moment of the 24 hours from ``begin``, to the second, at an hour at which people fill in forms."""
+def bounds(rng: random.Random, now: dt.datetime) -> list[dt.datetime]:
+    """Where one day ends and the next begins: DAYS + 1 moments until ``now``, not all at the same hour."""
+    inner = [now - dt.timedelta(days=n, minutes=rng.randint(-540, 540)) for n in range(DAYS - 1, 0, -1)]
+    return [now - dt.timedelta(days=DAYS), *inner, now]
+
+
+def moment_between(
+    rng: random.Random, begin: dt.datetime, end: dt.datetime, zone: zoneinfo.ZoneInfo
+) -> dt.datetime:
+    """A moment, to the second, at an hour at which people fill in forms."""
     while True:
-        moment = begin + dt.timedelta(seconds=rng.randrange(24 * 3600))
+        moment = begin + dt.timedelta(seconds=rng.randrange(int((end - begin).total_seconds())))
         if rng.random() * max(HOUR_WEIGHT) < HOUR_WEIGHT[moment.astimezone(zone).hour]:
             return moment
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from feedback.demo import card, world
 from feedback.demo.owners import read_alerts
 from feedback.demo.parties import Founder
-from feedback.demo.replay import DAY, Replay
+from feedback.demo.replay import Replay
 from flows.models import OutboxMessage
 from portal import demo_card
 from portal.models import Seller
@@ -44,7 +44,7 @@ class Command(BaseCommand):
     def make(self, now: dt.datetime) -> dict[str, Any]:
         """The world until ``now``, and its card."""
         password = new_password()
-        flows = Founder(now - (world.DAYS + 1) * DAY, password).found()
+        flows = Founder(now - dt.timedelta(days=world.DAYS + 1), password).found()
         Replay(flows, now).run(self.tell)
         read_alerts()
         close_outbox()
