@@ -147,11 +147,6 @@ def page_link(table: Any, number: int, name: object, label: object) -> SafeStrin
     """A link of the pager; its id keeps the focus on it when the page is swapped."""
     url = url_with(table.request, page=number if number > 1 else None)
     spoken = f"Page {label}" if isinstance(label, int) else f"{label} page"
-    return format_html(
-        '<a id="page-{}" href="{}" hx-get="{}" hx-push-url="true" aria-label="{}">{}</a>',
-        name,
-        url,
-        url,
-        spoken,
-        label,
-    )
+    here = format_html(' aria-current="page"') if label == table.page.number else ""
+    link = '<a id="page-{}" href="{}" hx-get="{}" hx-push-url="true" aria-label="{}"{}>{}</a>'
+    return format_html(link, name, url, url, spoken, here, label)
