@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 
 from portal.access import ROLES_OF, Role
@@ -24,7 +25,14 @@ from portal.people import (
     send_link,
     with_foreign,
 )
-from portal.scoped_admin import ReadOnlyInline, ScopedForm, ScopedModelAdmin, actor_of_request, change_url
+from portal.scoped_admin import (
+    ONE_BUTTON,
+    ReadOnlyInline,
+    ScopedForm,
+    ScopedModelAdmin,
+    actor_of_request,
+    change_url,
+)
 
 LAST_OWNER = "A seller needs one active owner. Make somebody else an owner first."
 
@@ -90,8 +98,18 @@ class BuyerAdmin(ScopedModelAdmin[Buyer]):
     )
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        self_filter = ("seller",) if only_operators(request) else ()
-        return [*super().get_list_filter(request), *(self._scoped(name) for name in self_filter)]
+        more = ("seller",) if only_operators(request) else ()
+        return [*super().get_list_filter(request), *(self._scoped(name) for name in more)]
+
+    def buttons(self, request: HttpRequest, row: Buyer) -> list[dict[str, Any]]:
+        """On to what a new buyer needs next."""
+        if not self.has_change_permission(request, row):
+            return []
+        nexts = (("Invite a person", "portal_membership"), ("Make an API key", "flows_apikey"))
+        return [
+            {"label": label, "url": f"{reverse(f'admin:{model}_add')}?buyer={row.pk}", "severe": False}
+            for label, model in nexts
+        ]
 
 
 class InviteForm(ScopedForm[Membership]):
@@ -106,7 +124,7 @@ class InviteForm(ScopedForm[Membership]):
             ("mail", "Send a link by e-mail, with which they choose their own"),
             ("once", "Show me a temporary password once, to pass on myself"),
         ),
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect(attrs={"class": "radiolist"}),
         initial="mail",
         help_text="Who has an account already keeps their password, and gets a message either way.",
     )
@@ -214,6 +232,10 @@ class MembershipAdmin(ScopedModelAdmin[Membership]):
             field.empty_label = "Our own company"
             field.label = "Works for"
         return field
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """One button: a password that is shown once leaves no room for “and then”."""
+        return super().add_view(request, form_url, {**ONE_BUTTON, "title": "Invite a person"})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:

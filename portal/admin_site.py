@@ -18,7 +18,7 @@ from portal.access import NOBODY, Actor, login_redirect, visible_to
 RECENT = 10
 # The models by the order of the work; what is named nowhere comes last.
 GROUPS = (
-    ("Set up", ("Flow", "Source", "Buyer", "Agreement", "ApiKey")),
+    ("Selling", ("Flow", "Source", "Buyer", "Agreement", "ApiKey")),
     ("People", ("Membership", "User", "Seller")),
     ("Automation", ("Rule", "SuppressionList", "SuppressionEntry")),
     (
@@ -35,6 +35,7 @@ class SellerAdminSite(admin.AdminSite):
     site_title = "Leadloop"
     index_title = "Set-up"
     site_url = "/"
+    empty_value_display = "–"
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only models that say whose their rows are; what other apps bring along stays out."""

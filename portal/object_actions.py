@@ -126,7 +126,7 @@ class WithObjectActions(admin.ModelAdmin[M]):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        row = self.get_object(request, object_id) if self.object_actions else None
+        row = self.get_object(request, object_id)
         buttons = self.buttons(request, row) if row else []
         return super().change_view(
             request, object_id, form_url, {"buttons": buttons, **(extra_context or {})}

@@ -16,6 +16,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.utils import get_fields_from_path, quote, unquote
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db.models import PROTECT, ForeignKey, IntegerField, ManyToManyField, Model, QuerySet, Subquery
@@ -29,6 +30,7 @@ from portal.access import NOBODY, Actor, visible_to
 from portal.object_actions import WithObjectActions
 
 COUNT_LIMIT = 10_000
+ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 FILTER_CHOICES_LIMIT = 200
 LOOKUPS = r"(__id)?(__(exact|isnull|in|gte|lt|isempty))?"
 M = TypeVar("M", bound=Model)
@@ -102,7 +104,10 @@ class ScopedRelatedFilter(RelatedFieldListFilter):
         rows = field.remote_field.model._default_manager.all()
         ordering = self.field_admin_ordering(field, request, model_admin)
         rows = visible_to(actor_of_request(request), rows.order_by(*ordering) if ordering else rows)
-        return [(row.pk, str(row)) for row in rows[:FILTER_CHOICES_LIMIT]]
+        if not has_field(rows.model, "flow"):
+            return [(row.pk, str(row)) for row in rows[:FILTER_CHOICES_LIMIT]]
+        # Each flow has its "Facebook": say whose it is.
+        return [(row.pk, f"{row} · {row.flow}") for row in rows.select_related("flow")[:FILTER_CHOICES_LIMIT]]
 
     def has_output(self) -> bool:
         """Also with a single choice, once the address asks for one: Django would drop the question."""
@@ -139,10 +144,20 @@ class Scoped(BaseModelAdmin[M]):
     may_add = True
     may_change = True
     may_delete = True
+    offers_add = True
     fixed_after_add: Sequence[str] = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[M]:
         return visible_to(actor_of_request(request), super().get_queryset(request))
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Beside a choice stands at most “add”: what it names is changed on its own page."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(getattr(field, "widget", None), RelatedFieldWidgetWrapper):
+            field.widget.can_change_related = field.widget.can_delete_related = False
+            field.widget.can_view_related = False
+            field.widget.can_add_related &= self.offers_add and isinstance(db_field, ForeignKey)
+        return field
 
     def formfield_for_foreignkey(
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
@@ -272,9 +287,11 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
         form_url: str = "",
         extra_context: Any = None,
     ) -> Any:
+        head: dict[str, Any] = {}
         if object_id is not None:
-            self.own_or_404(request, object_id)
-        return super().changeform_view(request, object_id, form_url, extra_context)
+            row = self.own_or_404(request, object_id)
+            head = {"title": str(row), "subtitle": sentence(self.opts.verbose_name)}
+        return super().changeform_view(request, object_id, form_url, {**head, **(extra_context or {})})
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Say why a row cannot be deleted before Django collects everything that hangs off it."""
@@ -310,11 +327,17 @@ def _parameter(item: Any) -> str:
 
 
 class ScopedFormSet(BaseInlineFormSet[Any, Any, Any]):
-    """Refuses a row of another parent as it refuses one that does not exist; Django passes over the first."""
+    """Refuses a row of another parent as it refuses one that does not exist; Django passes over the first.
+
+    Each input says its column's name to who cannot see the column's head.
+    """
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
         form.fields["id"].queryset = self.get_queryset()
+        for name, field in form.fields.items():
+            widget = getattr(field.widget, "widget", field.widget)  # Django wraps the widget of a relation
+            widget.attrs["aria-label"] = str(field.label or sentence(name.lower()))
 
 
 class ScopedTabularInline(Scoped[M], admin.TabularInline[M, Any]):
@@ -322,6 +345,7 @@ class ScopedTabularInline(Scoped[M], admin.TabularInline[M, Any]):
 
     extra = 0
     formset = ScopedFormSet
+    offers_add = False
     form = ScopedForm  # type: ignore[assignment]  # generic in the stubs, one class at run time
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:

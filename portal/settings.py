@@ -211,6 +211,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = "portal.formats"
 
 # --- Static files and browser safety ------------------------------------------------------------
 STATIC_URL = "static/"

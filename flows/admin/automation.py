@@ -29,14 +29,10 @@ class DecisionAdmin(ReadOnlyAdmin[Decision]):
     search_help_text = "Rule or source"
     ordering = ("-decided_at", "-pk")
     sortable_by = ()
-    fields = (
-        ("decided_at", "deed", "state"),
-        ("rule_name", "flow", "source", "delivery"),
-        "why",
-        "given",
-        "stood",
-        "stands",
-        ("undone_at", "undone_by"),
+    fieldsets = (
+        (None, {"fields": ("decided_at", "flow", "source", "delivery", "rule_name", "why")}),
+        ("What it did", {"fields": ("deed", "state", "given", "stood", "stands")}),
+        ("Undone", {"fields": ("undone_at", "undone_by")}),
     )
     readonly_fields = ("deed", "state", "why", "given", "stood", "stands")
     empty_hint = "Each time a rule fires, its decision is written here with the numbers it was taken on."

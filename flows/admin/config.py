@@ -10,6 +10,7 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from flows.admin.fields import FieldInline
+from flows.admin.forms import code
 from flows.examples import curl, endpoint, example_body
 from flows.models import Agreement, Delivery, Flow
 from flows.presets import set_up_flow
@@ -67,7 +68,7 @@ class FlowForm(ScopedForm[Flow]):
         label="Start with",
         choices=PRESET_CHOICES,
         initial="full_revenue",
-        widget=forms.RadioSelect,
+        widget=forms.RadioSelect(attrs={"class": "radiolist"}),
         help_text="Gives the flow its feedback fields, the usual rules and the lists “Returns” and “Bad "
         "Sources”. All of it can be changed afterwards.",
     )
@@ -81,8 +82,8 @@ PLACE = ("Place and money", {"fields": ("currency", "country", "timezone")})
 class FlowAdmin(ScopedModelAdmin[Flow]):
     """What is sold, and what feedback it takes."""
 
-    list_display = ("name", "feedback_enabled", "currency", "window", "timezone", "deliveries", "public_id")
-    list_filter = ("feedback_enabled", "currency")
+    list_display = ("name", "feedback_enabled", "currency", "window", "timezone", "deliveries", "code")
+    list_filter = ("feedback_enabled",)
     search_fields = ("name", "public_id")
     ordering = ("name",)
     form = FlowForm
@@ -151,6 +152,10 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
     @admin.display(description="Update window", ordering="update_window_days")
     def window(self, flow: Flow) -> str:
         return f"{flow.update_window_days:,} days"
+
+    @admin.display(description="Id")
+    def code(self, flow: Flow) -> str:
+        return code(flow.public_id)
 
     @admin.display(description="Deliveries")
     def deliveries(self, flow: Any) -> str:

@@ -39,8 +39,8 @@ class LinesField(forms.CharField):
 
 
 def money(amount: Decimal | None, currency: str) -> str:
-    """``"20.00 USD"``, or "–" where there is no amount."""
-    return "–" if amount is None else f"{amount:,.{CURRENCY_DECIMALS[currency]}f} {currency}"
+    """``"20.00 USD"`` on one line, or "–" where there is no amount."""
+    return "–" if amount is None else f"{amount:,.{CURRENCY_DECIMALS[currency]}f}\N{NO-BREAK SPACE}{currency}"
 
 
 def plain(number: Decimal) -> Decimal:
@@ -54,6 +54,13 @@ def pill(tone: str, label: str) -> SafeString:
     return format_html('<span class="pill pill--{}">{}</span>', tone, label)
 
 
+def code(text: str) -> SafeString:
+    """An identifier, in its own letters."""
+    return format_html('<span class="code">{}</span>', text)
+
+
 def as_json(value: Any) -> SafeString:
-    """A JSON value to read."""
+    """A JSON value to read; "–" for an empty one."""
+    if not value:
+        return SafeString("–")
     return format_html('<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))

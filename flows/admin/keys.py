@@ -10,17 +10,17 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.timezone import now
+from django.utils.timezone import get_current_timezone_name, now
 from django.views.decorators.debug import sensitive_variables
 
 from flows import keys
-from flows.admin.forms import pill
+from flows.admin.forms import code, pill
 from flows.examples import curl, example_body
 from flows.models import ApiKey, Flow
 from portal.admin import only_operators
 from portal.models import Seller
 from portal.object_actions import ObjectAction, Secret, show_once
-from portal.scoped_admin import ScopedForm, ScopedModelAdmin, change_url
+from portal.scoped_admin import ONE_BUTTON, ScopedForm, ScopedModelAdmin, change_url
 
 
 def usable(key: ApiKey) -> bool:
@@ -45,9 +45,15 @@ class KeyForm(ScopedForm[ApiKey]):
                     (False, "Test: checks them, records nothing"),
                 ),
                 coerce=lambda value: value == "True",
-                widget=forms.RadioSelect,
+                widget=forms.RadioSelect(attrs={"class": "radiolist"}),
                 initial=True,
             )
+        if "expires_at" in self.fields:
+            zone = get_current_timezone_name()
+            expiry: Any = self.fields["expires_at"]
+            expiry.help_text = f"Empty: never. The time is read in {zone}."
+            for part, widget in zip(("Date", "Time"), expiry.widget.widgets, strict=True):
+                widget.attrs["aria-label"] = f"{part} of expiry"
         if self.instance.pk and "flows" in self.fields:
             self.fields["flows"].queryset = flows_of(self.instance)  # type: ignore[attr-defined]
 
@@ -172,8 +178,12 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return super().formfield_for_manytomany(
-            db_field, request, widget=forms.CheckboxSelectMultiple, **kwargs
+            db_field, request, widget=forms.CheckboxSelectMultiple(attrs={"class": "radiolist"}), **kwargs
         )
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
+        """One button: a key that is shown once leaves no room for “and then”."""
+        return super().add_view(request, form_url, {**ONE_BUTTON, **(extra_context or {})})
 
     @sensitive_variables("text")
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -208,4 +218,4 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
 
     @admin.display(description="Begins with")
     def prefix_shown(self, key: ApiKey) -> str:
-        return f"{key.prefix}…"
+        return code(f"{key.prefix}…")

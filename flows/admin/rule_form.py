@@ -137,7 +137,7 @@ def shown_threshold(rule: Rule) -> str:
     if rule.threshold is None:
         return ""
     if rule.metric in METRICS and METRICS[rule.metric].unit == "rate":
-        return f"{plain(rule.threshold * 100)} %"
+        return f"{plain(rule.threshold * 100)}\N{NO-BREAK SPACE}%"
     return str(plain(rule.threshold))
 
 

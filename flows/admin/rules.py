@@ -6,8 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from flows.actions import REGISTRY
+from flows.admin.forms import pill
 from flows.admin.rule_form import NAMES, RuleForm, shown_threshold
 from flows.models import Rule
 from flows.rules import METRICS
@@ -19,12 +21,37 @@ RATE_HINT = (
 )
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """Rules by what they do, in words."""
+
+    title = "action"
+    parameter_name = "action"
+
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        return [(name, action.label) for name, action in REGISTRY.items()]
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
+def shown_params(action: str, params: dict[str, Any]) -> str:
+    """An action's parameters in words: "by 20 %, between 1 and 500 a day"."""
+    if "list" in params:
+        return f"“{params['list']}”"
+    if action == "set_price_adjustment":
+        return f"to ×\N{NO-BREAK SPACE}{params.get('value')}"
+    if action == "step_cap":
+        step = f"by {params.get('percentage')}\N{NO-BREAK SPACE}%"
+        return f"{step}, between {params.get('min')} and {params.get('max')} a day"
+    return f"“{params['message']}”" if params.get("message") else ""
+
+
 @admin.register(Rule)
 class RuleAdmin(ScopedModelAdmin[Rule]):
     """A condition with an action."""
 
-    list_display = ("name", "flow", "enabled", "condition", "deed", "alert", "min_count", "window_days")
-    list_filter = ("flow", "enabled", "action")
+    list_display = ("name", "flow", "state", "condition", "evidence", "deed")
+    list_filter = ("flow", "enabled", ActionFilter)
     list_select_related = ("flow",)
     search_fields = ("name",)
     ordering = ("flow__name", "position", "pk")
@@ -61,15 +88,26 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
     @admin.display(description="When")
     def condition(self, rule: Rule) -> str:
         if rule.trigger == Rule.Trigger.FEEDBACK:
-            return f"a lead comes back as {rule.outcome.replace('_', ' ')}"
+            return f"A lead comes back as {rule.outcome.replace('_', ' ')}"
         label = METRICS[rule.metric].label if rule.metric in METRICS else rule.metric
         return f"{label} {rule.get_comparison_display()} {shown_threshold(rule)}"
+
+    @admin.display(description="Enough is")
+    def evidence(self, rule: Rule) -> str:
+        if rule.trigger == Rule.Trigger.FEEDBACK:
+            return "Each one"
+        return f"{rule.min_count:,} in {rule.window_days:,} days"
+
+    @admin.display(description="State")
+    def state(self, rule: Rule) -> SafeString:
+        return pill("good", "On") if rule.enabled else pill("neutral", "Off")
 
     @admin.display(description="Then", ordering="action")
     def deed(self, rule: Rule) -> str:
         label = REGISTRY[rule.action].label if rule.action in REGISTRY else rule.action
-        params = ", ".join(f"{name} {value}" for name, value in (rule.params or {}).items())
-        return f"{label} ({params})" if params else label
+        detail = shown_params(rule.action, rule.params or {})
+        alert = ", and alert the team" if rule.alert else ""
+        return f"{label}{f' {detail}' if detail else ''}{alert}"
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """After the flow's other rules."""

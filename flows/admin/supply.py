@@ -10,6 +10,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from flows.admin.forms import as_json, money, pill, plain
@@ -83,7 +84,7 @@ def _resume(request: HttpRequest, source: Source, answers: dict[str, Any]) -> st
 class SourceAdmin(ScopedModelAdmin[Source]):
     """Where leads come from: status, cap, price."""
 
-    list_display = ("name", "flow", "state", "status_reason", "cap", "base", "adjustment", "price")
+    list_display = ("name", "flow", "standing", "cap", "price_made")
     list_filter = ("status", "flow")
     list_select_related = ("flow",)
     search_fields = ("name", "slug")
@@ -157,6 +158,11 @@ class SourceAdmin(ScopedModelAdmin[Source]):
         return TemplateResponse(request, "admin/selection_action.html", context)
 
     @admin.display(description="Status", ordering="status")
+    def standing(self, source: Source) -> SafeString:
+        why = format_html('<span class="cell-sub">{}</span>', source.status_reason)
+        return format_html("{}{}", self.state(source), why if source.status_reason else "")
+
+    @admin.display(description="Status")
     def state(self, source: Source) -> SafeString:
         tone = "good" if source.status == Source.Status.ACTIVE else "bad"
         return pill(tone, source.get_status_display())
@@ -165,13 +171,11 @@ class SourceAdmin(ScopedModelAdmin[Source]):
     def cap(self, source: Source) -> str:
         return "no cap" if source.daily_cap is None else f"{source.daily_cap:,}"
 
-    @admin.display(description="Base price", ordering="base_price")
-    def base(self, source: Source) -> str:
-        return money(source.base_price, source.flow.currency)
-
-    @admin.display(description="Adjustment", ordering="price_adjustment")
-    def adjustment(self, source: Source) -> str:
-        return f"× {source.price_adjustment:.2f}"
+    @admin.display(description="Price of a lead", ordering="base_price")
+    def price_made(self, source: Source) -> SafeString:
+        """The price, and under it the base price and the adjustment that make it."""
+        made_of = f"{money(source.base_price, source.flow.currency)} × {source.price_adjustment:.2f}"
+        return format_html('{}<span class="cell-sub">{}</span>', self.price(source), made_of)
 
     @admin.display(description="Price of a lead")
     def price(self, source: Source) -> str:
@@ -199,7 +203,7 @@ class LeadAdmin(ReadOnlyAdmin[Lead]):
     list_filter = ("flow", "source")
     list_select_related = ("flow", "source")
     search_fields = ("email_normalised",)
-    search_help_text = "The whole e-mail address, phone number or id of a delivery (evt_…)"
+    search_help_text = "A whole e-mail address, phone number or id"
     ordering = ("-pk",)
     sortable_by = ()
     fields = ("name", "email", "phone", "flow", "source", "created_at", "further")
@@ -220,8 +224,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     """Leads sold, with the state of their feedback. The history is hung in by feedback/admin."""
 
     list_display = (
-        "public_id",
-        "lead",
+        "who",
         "buyer",
         "source",
         "delivered_at",
@@ -229,12 +232,11 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         "state",
         "quality_score",
         "revenue_shown",
-        "feedback_count",
     )
     list_filter = ("flow", "buyer", "source", "outcome", "conversion_status")
     list_select_related = ("flow", "lead", "buyer", "source")
     search_fields = ("public_id",)
-    search_help_text = "The whole id (evt_…), the buyer's own id, an e-mail address or a phone number"
+    search_help_text = "A whole id, e-mail address or phone number"
     ordering = ("-pk",)
     sortable_by = ()
     fieldsets = (
@@ -266,6 +268,10 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         return (
             find_deliveries(queryset, search_term, own_flows(request)) if search_term else queryset
         ), False
+
+    @admin.display(description="Lead")
+    def who(self, row: Delivery) -> SafeString:
+        return format_html('{}<span class="cell-sub code">{}</span>', row.lead, row.public_id)
 
     @admin.display(description="Outcome", empty_value="–")
     def state(self, row: Delivery) -> SafeString | None:

@@ -41,8 +41,8 @@ def test_a_threshold_is_shown_as_people_write_it(world, as_user):
     add(as_user(world.owner), world)
     rule = Rule.objects.get(name="New rule")
     client = as_user(world.owner)
-    assert filled(client, url(rule, "change"))["threshold"] == "5 %"
-    assert "Conversion rate is below 5 %" in client.get(url(Rule, "changelist")).text
+    assert filled(client, url(rule, "change"))["threshold"] == "5\N{NO-BREAK SPACE}%"
+    assert "Conversion rate is below 5\N{NO-BREAK SPACE}%" in client.get(url(Rule, "changelist")).text
 
 
 @pytest.mark.parametrize(

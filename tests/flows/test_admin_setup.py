@@ -71,4 +71,4 @@ def test_a_seller_sets_a_flow_up_and_the_first_feedback_comes_back(owner, client
     news = {"lead_id": sold.json()["lead_id"], "outcome": "converted", "revenue": 1500}
     assert send(client, address, theirs, news).status_code == 201
     assert steps_left(owner, flow) == 0
-    assert "1,500.00 USD" in owner.get(url(flow.deliveries.get(), "change")).text
+    assert "1,500.00\N{NO-BREAK SPACE}USD" in owner.get(url(flow.deliveries.get(), "change")).text

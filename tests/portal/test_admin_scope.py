@@ -58,7 +58,7 @@ def test_a_list_shows_own_rows_only(model, who, world, own, other, as_user):
 def test_filtering_by_anothers_row_finds_nothing(model, world, own, other, as_user):
     client = as_user(world.owner)
     page = admin.site._registry[model]
-    for name in page.list_filter:
+    for name in (each for each in page.list_filter if isinstance(each, str)):
         field = model._meta.get_field(name)
         if field.is_relation:
             response = client.get(
@@ -223,9 +223,8 @@ def test_a_person_of_two_sellers_sees_the_one_they_are_at(world, own, other, oth
     from tests import factories as make
 
     make.MembershipFactory(user=world.owner, seller=other_world.seller)
-    text = as_user(world.owner).get(url(type(world.flow), "changelist")).text
-    assert OWN in text
-    assert OTHER not in text
+    response = as_user(world.owner).get(url(type(world.flow), "changelist"))
+    assert list(response.context["cl"].queryset) == [world.flow]
 
 
 @for_each_model
