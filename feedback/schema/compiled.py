@@ -13,6 +13,7 @@ from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from feedback.schema import clock, values
 from feedback.schema.ids import Ids, read_ids
+from feedback.schema.json_schema import json_schema
 from feedback.schema.spec import (
     ALIAS,
     ID_NAMES,
@@ -46,7 +47,7 @@ BY_KIND: Mapping[str, Callable[[FieldSpec, Terms], Reader]] = {
     "date": lambda spec, terms: clock.date,
     "time": lambda spec, terms: clock.time(spec.name, terms),
     "choice": lambda spec, terms: values.choice(spec.choices),
-    "text": lambda spec, terms: values.text(5000),
+    "text": lambda spec, terms: values.text(values.TEXT_LENGTH),
     "list": lambda spec, terms: values.texts,
     "object": lambda spec, terms: values.mapping,
 }
@@ -101,6 +102,10 @@ class Schema:
         """A payload made of a file's or a form's cells: see `feedback.schema.texts.payload_of`."""
         kinds = {spec.name: spec.kind for spec in self.fields}
         return payload_of(row, kinds, decimal_comma=decimal_comma)
+
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema (draft 2020-12) of what `validate` takes."""
+        return json_schema(self.fields, self.terms)
 
     def _says_not_when(self, payload: Mapping[str, Any]) -> tuple[Fault, ...]:
         required = self.by_name[TIMESTAMP].required

@@ -19,6 +19,7 @@ UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 WHOLE_DIGITS = 12  # before the point, as the columns hold them
 FRACTION_DIGITS = 9  # of a decimal number
 SAFE_INTEGER = 2**53 - 1  # every JSON client reads it exactly
+TEXT_LENGTH, REASON_LENGTH = 5000, 500
 LIST_LENGTH, ITEM_LENGTH = 20, 200
 OBJECT_BYTES, OBJECT_DEPTH = 8192, 10
 
@@ -134,7 +135,7 @@ def choice(choices: Sequence[str]) -> Reader:
 
 def reason(choices: Sequence[str]) -> Reader:
     """A short text; for a return it must be on the flow's list, where there is one."""
-    free, listed = text(500), choice(choices)
+    free, listed = text(REASON_LENGTH), choice(choices)
 
     def read(value: object, reading: Reading) -> Any:
         limited = choices and reading.payload.get("outcome") == Outcome.RETURNED
