@@ -255,7 +255,12 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
         return item
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only what the side filters themselves ask: anything else could probe other columns."""
+        """Only what the side filters themselves ask: anything else could probe other columns.
+
+        And no value that a database cannot take: a NUL, or a number beyond 64 bits.
+        """
+        if "\x00" in value or re.fullmatch(r"-?\d{19,}", value):
+            return False
         filters = [] if request is None else self.get_list_filter(request)
         return any(re.fullmatch(re.escape(_parameter(item)) + LOOKUPS, lookup) for item in filters)
 

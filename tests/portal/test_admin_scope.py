@@ -266,3 +266,24 @@ def _copy(row, number):
             row.save()
     except IntegrityError:
         pass
+
+
+@for_each_model
+@pytest.mark.parametrize(
+    "question",
+    ["q=%00", "q='", "q=%25%5C", "p=-1", "p=abc", "p=99", "o=99", "o=-1.x", "e=1", "_popup=1", "all="],
+)
+def test_odd_questions_do_not_break_a_list(model, question, world, own, as_user):
+    if model is not Seller:
+        response = as_user(world.owner).get(f"{url(model, 'changelist')}?{question}")
+        assert response.status_code in (200, 302)
+
+
+@for_each_model
+def test_a_filter_asked_nonsense_does_not_break_a_list(model, world, own, as_user):
+    client = as_user(world.owner)
+    for name in (each for each in admin.site._registry[model].list_filter if isinstance(each, str)):
+        for value in ("abc", "%00", "9" * 30, "-1", ""):
+            for ending in ("id__exact", "exact", "isnull"):
+                response = client.get(f"{url(model, 'changelist')}?{name}__{ending}={value}")
+                assert response.status_code in (200, 302, 400)
