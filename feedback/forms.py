@@ -77,7 +77,8 @@ class FeedbackForm(forms.Form):
 
     def texts(self) -> dict[str, str]:
         """Field → what was sent for it."""
-        return {spec.name: self.data[spec.name].strip() for spec in self.specs if spec.name in self.data}
+        sent = {spec.name: self.data[spec.name] for spec in self.specs if spec.name in self.data}
+        return {name: text.replace("\r\n", "\n").strip() for name, text in sent.items()}
 
     def changed_texts(self) -> dict[str, str]:
         """Those of the texts that are not what stands; "" for a field that was emptied."""
