@@ -230,7 +230,7 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
         "delivered_at",
         "price_shown",
         "state",
-        "quality_score",
+        "quality",
         "revenue_shown",
     )
     list_filter = ("flow", "buyer", "source", "outcome", "conversion_status")
@@ -280,6 +280,10 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
             if row.outcome
             else None
         )
+
+    @admin.display(description="Quality", empty_value="–")
+    def quality(self, row: Delivery) -> int | None:
+        return row.quality_score
 
     @admin.display(description="Price")
     def price_shown(self, row: Delivery) -> str:
