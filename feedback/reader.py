@@ -269,4 +269,5 @@ def _text(file: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
     except UnicodeError:
         raise UnreadableError(f"The text is neither UTF-8 nor UTF-16 nor Windows-1252. {_SAVE_AS}") from None
     finally:
-        text.detach()
+        if not file.closed:  # whoever gave up half-way may have closed it already
+            text.detach()
