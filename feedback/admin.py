@@ -12,7 +12,8 @@ from django.utils.safestring import SafeString
 from feedback.models import ChangeSet, Feedback, Upload
 from flows.admin.forms import as_json, pill
 from flows.admin.supply import DeliveryAdmin
-from portal.scoped_admin import ReadOnlyAdmin, ReadOnlyInline
+from portal.scoped_admin import ReadOnlyAdmin
+from portal.scoped_inlines import ReadOnlyInline
 
 UPLOAD_TONES = {"queued": "info", "running": "info", "done": "good", "failed": "bad", "undone": "warn"}
 

@@ -18,18 +18,17 @@ from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.utils import get_fields_from_path, quote, unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import FieldDoesNotExist
-from django.core.paginator import Paginator
-from django.db.models import PROTECT, ForeignKey, IntegerField, ManyToManyField, Model, QuerySet, Subquery
+from django.db.models import PROTECT, ForeignKey, ManyToManyField, Model, QuerySet
 from django.db.models.options import Options
-from django.forms.models import BaseInlineFormSet, ModelChoiceField, ModelMultipleChoiceField
+from django.forms.models import ModelChoiceField, ModelMultipleChoiceField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.functional import cached_property
 
+from portal import capped as capped_at
 from portal.access import NOBODY, Actor, visible_to
+from portal.capped import CappedPaginator
 from portal.object_actions import WithObjectActions
 
-COUNT_LIMIT = 10_000
 ONE_BUTTON = {"show_save_and_add_another": False, "show_save_and_continue": False}
 FILTER_CHOICES_LIMIT = 200
 LOOKUPS = r"(__id)?(__(exact|isnull|in|gte|lt|isempty))?"
@@ -69,32 +68,6 @@ def is_needed(row: Model) -> bool:
         for relation in row._meta.related_objects
         if relation.on_delete is PROTECT
     )
-
-
-class CappedPaginator(Paginator[Any]):
-    """Counts no further than `COUNT_LIMIT` + 1: beyond that the exact number costs more than it tells."""
-
-    @cached_property
-    def count(self) -> int:
-        rows: Any = self.object_list
-        if isinstance(rows, QuerySet):
-            return int(rows.order_by()[: COUNT_LIMIT + 1].count())
-        return len(rows)
-
-
-class CappedCount(Subquery):
-    """How many rows a correlated query has, counted to `COUNT_LIMIT` + 1 at most."""
-
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) capped)"
-    output_field = IntegerField()
-
-    def __init__(self, queryset: QuerySet[Any]) -> None:
-        super().__init__(queryset.order_by().values("pk")[: COUNT_LIMIT + 1])
-
-
-def capped(number: int) -> str:
-    """``12`` → ``"12"``, beyond the cap ``"10,000+"``."""
-    return f"{COUNT_LIMIT:,}+" if number > COUNT_LIMIT else f"{number:,}"
 
 
 class ScopedRelatedFilter(RelatedFieldListFilter):
@@ -237,7 +210,7 @@ class ScopedModelAdmin(Scoped[M], WithObjectActions[M]):
     @property
     def count_limit(self) -> int:
         """For the pager, which gets the list and no more."""
-        return COUNT_LIMIT
+        return capped_at.COUNT_LIMIT
 
     def get_form(
         self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
@@ -329,45 +302,3 @@ def _parameter(item: Any) -> str:
     if isinstance(item, str):
         return item
     return str(item[0]) if isinstance(item, (list, tuple)) else str(item.parameter_name)
-
-
-class ScopedFormSet(BaseInlineFormSet[Any, Any, Any]):
-    """Refuses a row of another parent as it refuses one that does not exist; Django passes over the first.
-
-    Each input says its column's name to who cannot see the column's head.
-    """
-
-    def add_fields(self, form: Any, index: int | None) -> None:
-        super().add_fields(form, index)
-        form.fields["id"].queryset = self.get_queryset()
-        for name, field in form.fields.items():
-            widget = getattr(field.widget, "widget", field.widget)  # Django wraps the widget of a relation
-            widget.attrs["aria-label"] = str(field.label or sentence(name.lower()))
-
-
-class ScopedTabularInline(Scoped[M], admin.TabularInline[M, Any]):
-    """Rows in a table on their parent's page."""
-
-    extra = 0
-    formset = ScopedFormSet
-    offers_add = False
-    form = ScopedForm  # type: ignore[assignment]  # generic in the stubs, one class at run time
-
-    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        formset: Any = super().get_formset(request, obj, **kwargs)
-        formset.form.actor = actor_of_request(request)  # the class was made for this request
-        return formset
-
-    def formfield_for_foreignkey(
-        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
-    ) -> ModelChoiceField[Any]:
-        """Ask for the choices once, not once for each row."""
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        field.choices = list(field.choices)  # type: ignore[arg-type]
-        return field
-
-
-class ReadOnlyInline(ScopedTabularInline[M]):
-    """Rows to look at on their parent's page."""
-
-    may_add = may_change = may_delete = False

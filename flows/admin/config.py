@@ -15,15 +15,11 @@ from flows.examples import curl, endpoint, example_body
 from flows.models import Agreement, Delivery, Flow
 from flows.presets import set_up_flow
 from flows.setup_steps import steps
-from portal.admin import BuyerAdmin, only_operators
-from portal.scoped_admin import (
-    CappedCount,
-    ScopedForm,
-    ScopedModelAdmin,
-    ScopedTabularInline,
-    capped,
-    change_url,
-)
+from portal.account_admin import only_operators
+from portal.admin import BuyerAdmin
+from portal.capped import CappedCount, capped
+from portal.scoped_admin import ScopedForm, ScopedModelAdmin, change_url
+from portal.scoped_inlines import ScopedTabularInline
 
 PRESET_CHOICES = (
     ("simple_status", "Simple status: did it convert?"),

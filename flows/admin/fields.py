@@ -11,7 +11,8 @@ from django.core.exceptions import ValidationError
 from flows.admin.forms import LinesField
 from flows.field_rules import field_faults, map_faults
 from flows.models import Field
-from portal.scoped_admin import ScopedForm, ScopedFormSet, ScopedTabularInline
+from portal.scoped_admin import ScopedForm
+from portal.scoped_inlines import ScopedFormSet, ScopedTabularInline
 
 
 class FieldForm(ScopedForm[Field]):

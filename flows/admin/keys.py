@@ -17,7 +17,7 @@ from flows import keys
 from flows.admin.forms import code, pill
 from flows.examples import curl, example_body
 from flows.models import ApiKey, Flow
-from portal.admin import only_operators
+from portal.account_admin import only_operators
 from portal.models import Seller
 from portal.object_actions import ObjectAction, Secret, show_once
 from portal.scoped_admin import ONE_BUTTON, ScopedForm, ScopedModelAdmin, change_url

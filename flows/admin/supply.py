@@ -19,13 +19,8 @@ from flows.models import Delivery, Flow, Lead, Source
 from flows.sources import pause, resume
 from portal.access import visible_to
 from portal.object_actions import ObjectAction
-from portal.scoped_admin import (
-    ReadOnlyAdmin,
-    ReadOnlyInline,
-    ScopedForm,
-    ScopedModelAdmin,
-    actor_of_request,
-)
+from portal.scoped_admin import ReadOnlyAdmin, ScopedForm, ScopedModelAdmin, actor_of_request
+from portal.scoped_inlines import ReadOnlyInline
 
 OUTCOME_TONES = {
     "converted": "good",

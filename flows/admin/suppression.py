@@ -17,7 +17,8 @@ from flows.admin.forms import LinesField
 from flows.models import Source, SuppressionEntry, SuppressionList
 from flows.suppression import add, normalise_email, normalise_phone
 from portal.access import visible_to
-from portal.scoped_admin import CappedCount, ScopedForm, ScopedModelAdmin, capped
+from portal.capped import CappedCount, capped
+from portal.scoped_admin import ScopedForm, ScopedModelAdmin
 
 MOST_LINES = 5_000
 Kind = SuppressionEntry.Kind

@@ -150,9 +150,9 @@ def test_times_are_shown_in_the_sellers_time_zone(world, as_user):
 
 
 def test_a_long_list_is_not_counted_to_its_end(world, as_user, monkeypatch):
-    from portal import scoped_admin
+    from portal import capped
 
-    monkeypatch.setattr(scoped_admin, "COUNT_LIMIT", 2)
+    monkeypatch.setattr(capped, "COUNT_LIMIT", 2)
     for _ in range(4):
         make.DeliveryFactory(lead__source=world.source, buyer=world.buyer)
     response = as_user(world.owner).get(url(Delivery, "changelist"))
