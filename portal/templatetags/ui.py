@@ -32,7 +32,7 @@ def pill(label: str, tone: str = "neutral") -> SafeString:
 def stars(score: int | None) -> SafeString:
     """A quality score from 1 to 5; a dash where there is none."""
     if score is None:
-        return format_html('<span class="muted">–</span>')
+        return SafeString('<span class="muted">–</span>')
     text = '<span class="stars"><span aria-hidden="true">{}<i>{}</i></span>'
     text += '<span class="visually-hidden">{} of 5</span></span>'
     return format_html(text, "★" * score, "★" * (5 - score), score)
@@ -51,7 +51,7 @@ def short_span(span: dt.timedelta) -> str:
 def ago(moment: dt.datetime | None) -> SafeString:
     """How long ago, with the exact time beneath: ``2 h``."""
     if moment is None:
-        return format_html('<span class="muted">–</span>')
+        return SafeString('<span class="muted">–</span>')
     return _time(moment, short_span(timezone.now() - moment), "")
 
 
@@ -59,7 +59,7 @@ def ago(moment: dt.datetime | None) -> SafeString:
 def time_left(deadline: dt.datetime | None) -> SafeString:
     """Time until a deadline: red under a day and when over, amber under three days."""
     if deadline is None:
-        return format_html('<span class="muted">–</span>')
+        return SafeString('<span class="muted">–</span>')
     left = deadline - timezone.now()
     if left <= dt.timedelta(0):
         return _time(deadline, f"{short_span(left)} over", "strong bad")
@@ -92,7 +92,7 @@ def interval_bar(
     dashed = ""
     if threshold is not None:
         dashed = format_html('<line class="threshold" x1="{0}" x2="{0}" y1="1" y2="15"/>', place(threshold))
-    spoken = format_html('role="img" aria-label="{}"', label) if label else format_html('aria-hidden="true"')
+    spoken = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
     return format_html(
         '<svg class="interval" viewBox="0 0 200 16" preserveAspectRatio="none" {}>'
         '<rect class="track" x="0" y="5" width="200" height="6" rx="3"/>'
@@ -147,6 +147,6 @@ def page_link(table: Any, number: int, name: object, label: object) -> SafeStrin
     """A link of the pager; its id keeps the focus on it when the page is swapped."""
     url = url_with(table.request, page=number if number > 1 else None)
     spoken = f"Page {label}" if isinstance(label, int) else f"{label} page"
-    here = format_html(' aria-current="page"') if label == table.page.number else ""
+    here = SafeString(' aria-current="page"') if label == table.page.number else ""
     link = '<a id="page-{}" href="{}" hx-get="{}" hx-push-url="true" aria-label="{}"{}>{}</a>'
     return format_html(link, name, url, url, spoken, here, label)
