@@ -67,7 +67,13 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
     rule = Rule.objects.create(flow=flow, name=f"{token} rule", metric="average_quality", comparison="below",
                                threshold=3, action="pause_source")  # fmt: skip
     decision = Decision.objects.create(
-        flow=flow, rule=rule, rule_name=f"{token} rule", source=source, evaluation="1", action="pause_source"
+        flow=flow,
+        rule=rule,
+        rule_name=f"{token} rule",
+        source=source,
+        evaluation="1",
+        action="pause_source",
+        numbers={"outcome": "returned", "lead_id": f"evt_{token}"},
     )
     suppressed = SuppressionList.objects.create(seller=seller, name=f"{token} list", slug="returns")
     key, _ = keys.issue(name=f"{token} key", buyer=buyer)
