@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import dataclasses
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from django.core.exceptions import SuspiciousOperation
@@ -27,9 +28,10 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
-from flows import bodies, idempotency, keys, limits, strict_json
+from flows import bodies, idempotency, keys, limits, request_log, strict_json
 from flows.models import ApiKey, Flow
 from flows.problems import Fault, Problem, ProblemError
+from flows.request_log import Trace
 from portal.access import Actor, get_or_404
 
 Party = Literal["buyer", "seller", "any"]
@@ -48,6 +50,7 @@ class ApiCall:
     actor: Actor
     flow: Flow
     request_id: str
+    parsed: dict[str, Any] | None = field(default=None, init=False)  # what `json` has read
 
     @property
     def livemode(self) -> bool:
@@ -58,9 +61,10 @@ class ApiCall:
         bodies.require_json(self.request)
         body = bodies.read(self.request, max_bytes)
         try:
-            return strict_json.loads(body)
+            self.parsed = strict_json.loads(body)
         except strict_json.MalformedJsonError as error:
             raise malformed(error) from None
+        return self.parsed
 
     def once(self, work: Callable[[], tuple[int, dict[str, Any]]], body: bytes | None = None) -> HttpResponse:
         """Do ``work`` in one transaction and answer with its status and data; with an Idempotency-Key, once.
@@ -109,39 +113,70 @@ class Endpoint:
         self.methods[method] = Method(party, handler, guard, produces)
 
     def __call__(self, request: HttpRequest, flow_id: str, **kwargs: Any) -> HttpResponse:
-        request_id = getattr(request, "request_id", "")
+        trace = Trace(request, {"flow_id": flow_id, **kwargs})
         headers: dict[str, str] = {}
-        try:
-            response = self._answer(request, flow_id, request_id, headers, kwargs)
-        except Exception as error:  # noqa: BLE001  # an API answers in JSON, whatever happens
-            response = problem_response(problem_of(error), request_id)
+        response = self._safely(request, lambda: self._answer(trace, flow_id, headers, kwargs))
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-store")
+        request_log.write(trace, response)
         return _without_body(response) if request.method == "HEAD" else response
 
+    def rehearse(self, request: HttpRequest, flow_id: str, key: ApiKey, **kwargs: Any) -> HttpResponse:
+        """What ``request`` would be answered with ``key``, but as a test: nothing is recorded or logged."""
+        trial = copy.copy(key)
+        trial.livemode = False
+        trace, actor = Trace(request, key=trial), keys.actor_of_key(key)
+        return self._safely(
+            request, lambda: self._serve(self._method(request), trace, actor, flow_id, kwargs)
+        )
+
+    @staticmethod
+    def _safely(request: HttpRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
+        try:
+            response = work()
+        except Exception as error:  # noqa: BLE001  # an API answers in JSON, whatever happens
+            response = problem_response(problem_of(error), getattr(request, "request_id", ""))
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
     def _answer(
-        self,
-        request: HttpRequest,
-        flow_id: str,
-        request_id: str,
-        headers: dict[str, str],
-        kwargs: dict[str, Any],
+        self, trace: Trace, flow_id: str, headers: dict[str, str], kwargs: dict[str, Any]
     ) -> HttpResponse:
+        request = trace.request
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allowed()})
-        method = self.methods.get("GET" if request.method == "HEAD" else request.method or "")
-        if method is None:
-            raise self._not_allowed(request)
-        key, actor = keys.authenticate(key_text(request))
-        headers.update(limits.limiter().hit(str(key.pk)))
-        call = ApiCall(request, key, actor, flow_of(actor, flow_id), request_id)
+        method = self._method(request)
+        try:
+            trace.key, actor = keys.authenticate(key_text(request))
+        except keys.KeyOverError as error:
+            trace.key = error.key
+            raise
+        headers.update(limits.limiter().hit(str(trace.key.pk)))
+        return self._serve(method, trace, actor, flow_id, kwargs)
+
+    def _serve(
+        self, method: Method, trace: Trace, actor: Actor, flow_id: str, kwargs: dict[str, Any]
+    ) -> HttpResponse:
+        """The answer to one whose key is known."""
+        request = trace.request
+        assert trace.key is not None  # noqa: S101  # set by both callers
+        trace.flow = flow_of(actor, flow_id)
+        call = ApiCall(request, trace.key, actor, trace.flow, getattr(request, "request_id", ""))
         require_party(call, method.party)
         if method.guard:
             method.guard(call)
         if not any(map(request.accepts, method.produces)):
             raise _not_acceptable(method.produces)
-        return method.handler(call, **kwargs)
+        try:
+            return method.handler(call, **kwargs)
+        finally:
+            trace.payload = call.parsed
+
+    def _method(self, request: HttpRequest) -> Method:
+        method = self.methods.get("GET" if request.method == "HEAD" else request.method or "")
+        if method is None:
+            raise self._not_allowed(request)
+        return method
 
     def allowed(self) -> str:
         """The methods, as in the header Allow."""

@@ -34,6 +34,14 @@ USED_EVERY = dt.timedelta(minutes=1)  # how often last_used_at is written
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="Leadloop"'}
 
 
+class KeyOverError(ProblemError):
+    """Raised to one who holds the whole of a key that opens nothing any more."""
+
+    def __init__(self, key: ApiKey, code: str, detail: str) -> None:
+        super().__init__(unauthorised(code, detail).problem)
+        self.key = key
+
+
 def issue(
     *,
     name: str,
@@ -105,9 +113,9 @@ def authenticate(text: str, *, now: dt.datetime | None = None) -> tuple[ApiKey, 
     if key is None or not _is_digest_of(text, key.digest):
         raise invalid_api_key()
     if key.revoked_at:
-        raise unauthorised("revoked_api_key", "This API key was revoked. Use another one.")
+        raise KeyOverError(key, "revoked_api_key", "This API key was revoked. Use another one.")
     if key.expires_at and key.expires_at <= moment:
-        raise unauthorised("expired_api_key", "This API key has expired. Use the one that replaced it.")
+        raise KeyOverError(key, "expired_api_key", "This API key has expired. Use the one that replaced it.")
     _note_use(key, moment)
     return key, actor_of_key(key)
 

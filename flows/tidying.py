@@ -6,12 +6,17 @@ import datetime as dt
 
 from django.utils import timezone
 
-from flows.models import IdempotentRequest
+from flows.models import IdempotentRequest, RequestLog
 
 KEEP_IDEMPOTENT = dt.timedelta(hours=24)  # as the contract promises
+KEEP_REQUESTS = dt.timedelta(days=30)
 
 
 def tidy(*, now: dt.datetime | None = None) -> int:
-    """Delete answers to idempotent requests of more than 24 hours ago; the number deleted."""
-    old = IdempotentRequest.objects.filter(claimed_at__lt=(now or timezone.now()) - KEEP_IDEMPOTENT)
-    return old.delete()[0]
+    """Delete answers to idempotent requests of more than 24 hours ago, and what was logged of requests more
+    than 30 days ago; the number of rows deleted.
+    """
+    moment = now or timezone.now()
+    answers = IdempotentRequest.objects.filter(claimed_at__lt=moment - KEEP_IDEMPOTENT)
+    requests = RequestLog.objects.filter(at__lt=moment - KEEP_REQUESTS)
+    return answers.delete()[0] + requests.delete()[0]

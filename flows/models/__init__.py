@@ -1,4 +1,4 @@
-"""The nouns of what goes out, in three rooms: configuration, supply, automation."""
+"""The nouns of what goes out, in four rooms: configuration, supply, automation, requests."""
 
 from flows.models.automation import (
     Alert,
@@ -9,6 +9,7 @@ from flows.models.automation import (
     SuppressionList,
 )
 from flows.models.config import Agreement, ApiKey, Field, Flow, IdempotentRequest
+from flows.models.requests import RequestLog
 from flows.models.supply import (
     ConversionStatus,
     Delivery,
@@ -32,6 +33,7 @@ __all__ = [
     "Lead",
     "OutboxMessage",
     "Outcome",
+    "RequestLog",
     "Rule",
     "Source",
     "SuppressionEntry",

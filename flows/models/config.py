@@ -165,7 +165,16 @@ def _field_changed(instance: Field, **signal: Any) -> None:
 
 
 class Agreement(models.Model):
-    """A buyer on a flow, and what of each lead they are shown."""
+    """A buyer on a flow, what of each lead they are shown, and by when they send feedback."""
+
+    class Schedule(models.TextChoices):
+        """How soon after a delivery feedback is agreed to come (``flows/schedules.py`` has the moments)."""
+
+        NONE = "none", "None agreed"
+        REALTIME = "realtime", "Real time: within 1 hour"
+        DAILY = "daily", "Daily: by 9:00 the next day"
+        WEEKLY = "weekly", "Weekly: Monday morning"
+        MONTHLY = "monthly", "Monthly: first business day"
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="agreements")
@@ -176,6 +185,14 @@ class Agreement(models.Model):
     shows_source = models.BooleanField("sees the source", default=True)
     shows_price = models.BooleanField("sees the price", default=True)
     shows_contact = models.BooleanField("sees the contact", default=True)
+    schedule = models.CharField(
+        "update schedule",
+        max_length=10,
+        choices=Schedule.choices,
+        default=Schedule.NONE,
+        help_text="By when the buyer sends feedback on a lead, in the buyer's time zone.",
+    )
+    guide_version = models.PositiveIntegerField(default=1, editable=False)  # of the guide's shared link
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
