@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.utils.html import format_html
 
+from flows.models import Alert
 from portal.tables import Table
 
 
@@ -41,12 +43,7 @@ class AlertTable(Table):
     """What the team should know, newest first."""
 
     what = tables.TemplateColumn(template_name="flows/_alert.html", verbose_name="Alert", orderable=False)
-    about = tables.TemplateColumn(
-        template_name="flows/_about.html",
-        verbose_name="About",
-        orderable=False,
-        attrs={"td": {"class": "about"}},
-    )
+    about = tables.Column(empty_values=(), orderable=False, attrs={"td": {"class": "about"}})
     created_at = tables.TemplateColumn("{% load ui %}{% ago record.created_at %}", verbose_name="When")
     read_at = tables.TemplateColumn(
         template_name="flows/_alert_read.html",
@@ -65,3 +62,10 @@ class AlertTable(Table):
     class Meta(Table.Meta):
         sequence = ("what", "about", "created_at", "read_at")
         row_attrs: dict[str, Any] = {"class": lambda record: "" if record.read_at else "unread"}
+
+    def render_about(self, record: Alert) -> str:
+        """The source with its flow under it, as far as there are such."""
+        if record.source:
+            both = '<span>{}<span class="cell-sub">{}</span></span>'
+            return format_html(both, record.source, record.flow or "")
+        return str(record.flow or "")
