@@ -107,7 +107,7 @@ def upload_detail(request: ActorRequest, upload_id: str) -> HttpResponseBase:
 def upload_progress(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """The middle of that page, which asks for itself every second until the file is done."""
     if not request.htmx:
-        return redirect("upload-detail", upload_id)
+        return redirect("upload-detail", _upload(request, upload_id).public_id)
     return render(request, "feedback/upload_detail.html#progress", _progress(request, upload_id))
 
 

@@ -1,0 +1,151 @@
+"""Every route of the house: who may use it, by which methods, and how to build its address.
+
+A new route belongs into one of the tables below, else `test_routes.py` fails. What has arguments is
+built from one row of every model (`tests.admin_pages.one_of_each`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from feedback.models import Upload
+from flows.models import Alert, Decision, Delivery, Flow, Source
+
+Rows = dict[type, Any]
+Args = Callable[[Rows], tuple]
+
+SELLERS = frozenset({"owner", "analyst"})
+OWNER = frozenset({"owner"})
+BUYERS = frozenset({"manager", "agent"})
+EVERYBODY = SELLERS | BUYERS
+READ = frozenset({"GET", "HEAD"})
+POST = frozenset({"POST"})
+
+
+def no_args(rows: Rows) -> tuple:
+    return ()
+
+
+def of(model: type, attribute: str = "public_id") -> Args:
+    """The argument that names this world's row of ``model``."""
+    return lambda rows: (getattr(rows[model], attribute),)
+
+
+def of_lead(rows: Rows) -> tuple:
+    return rows[Flow].public_id, rows[Delivery].public_id
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page for people. ``who``: the personas of the row's own world that may use it."""
+
+    who: frozenset[str]
+    methods: frozenset[str] = READ
+    args: Args = no_args
+
+    @property
+    def owned(self) -> bool:
+        """Whether the address names a row, which is nobody else's."""
+        return self.args is not no_args
+
+
+@dataclass(frozen=True)
+class Api:
+    """An endpoint of one party's API keys; ``either`` where both parties have a use for it."""
+
+    party: dict[str, str]  # method → seller, buyer
+    args: Args = field(default=of(Flow))
+
+
+@dataclass(frozen=True)
+class Admin:
+    """What an owner may do with a model, beside looking; ``actions``: its further pages."""
+
+    may: str = ""
+    actions: tuple[str, ...] = ()
+
+
+# For everybody, logged in or not: method → the statuses that a stranger gets.
+PUBLIC: dict[str, dict[str, set[int]]] = {
+    "healthz": {"GET": {200}, "HEAD": {200}},
+    "readyz": {"GET": {200}, "HEAD": {200}},
+    "home": {"GET": {302}, "HEAD": {302}},
+    "account_login": {"GET": {200}, "HEAD": {200}, "POST": {200}, "PUT": {200}},
+    "account_logout": {"GET": {302}, "HEAD": {302}, "POST": {302}},
+    "account_inactive": {"GET": {200}, "HEAD": {200}},
+    "account_reset_password": {"GET": {200}, "HEAD": {200}, "POST": {200}, "PUT": {200}},
+    "account_reset_password_done": {"GET": {200}, "HEAD": {200}},
+    "account_reset_password_from_key": {method: {200} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")},
+    "account_reset_password_from_key_done": {"GET": {200}, "HEAD": {200}},
+}
+PUBLIC_ARGS: dict[str, tuple] = {"account_reset_password_from_key": ("1", "no-such-key")}
+
+PAGES: dict[str, Page] = {
+    "membership": Page(EVERYBODY, POST),
+    "account_reauthenticate": Page(EVERYBODY, READ | POST | {"PUT"}),
+    "account_change_password": Page(EVERYBODY, READ | POST | {"PUT"}),
+    "lead-list": Page(BUYERS),
+    "lead-detail": Page(BUYERS, args=of(Delivery)),
+    "lead-edit": Page(BUYERS, POST, args=of(Delivery)),
+    "upload-list": Page(BUYERS),
+    "upload-create": Page(BUYERS, READ | POST),
+    "upload-template": Page(BUYERS, args=of(Flow)),
+    "upload-detail": Page(BUYERS, args=of(Upload)),
+    "upload-progress": Page(BUYERS, args=of(Upload)),
+    "upload-errors": Page(BUYERS, args=of(Upload)),
+    "dashboard": Page(SELLERS),
+    "source-report": Page(SELLERS),
+    "source-report-csv": Page(SELLERS),
+    "decision-list": Page(SELLERS),
+    "decision-undo": Page(OWNER, READ | POST, args=of(Decision, "pk")),
+    "alert-list": Page(SELLERS),
+    "alert-read-all": Page(SELLERS, POST),
+    "alert-read": Page(SELLERS, POST, args=of(Alert, "pk")),
+}
+
+APIS: dict[str, Api] = {
+    "api-feedback": Api({"POST": "buyer"}),
+    "api-feedback-batch": Api({"POST": "buyer"}),
+    "api-leads": Api({"GET": "buyer", "POST": "seller"}),
+    "api-lead": Api({"GET": "buyer"}, args=of_lead),
+    "api-lead-feedback": Api({"GET": "buyer"}, args=of_lead),
+    "api-routing": Api({"GET": "seller"}),
+    "api-routing-source": Api({"GET": "seller"}, args=lambda rows: (rows[Flow].public_id, rows[Source].slug)),
+}
+
+# Pages of the admin that are no model's.
+ADMIN_PAGES: dict[str, tuple[int, tuple]] = {  # name → what a seller gets, arguments
+    "admin:index": (200, ()),
+    "admin:login": (302, ()),
+    "admin:password_change": (302, ()),
+    "admin:password_change_done": (302, ()),
+    "admin:autocomplete": (403, ()),  # asks for its parameters
+    "admin:jsi18n": (200, ()),
+    "admin:app_list": (200, ("flows",)),
+}
+ADMIN_LOGOUT = "admin:logout"
+
+MODELS: dict[str, Admin] = {
+    "portal_seller": Admin("nothing"),  # for operators
+    "portal_buyer": Admin("add change delete"),
+    "portal_membership": Admin("add change delete"),
+    "portal_user": Admin("change", actions=("link", "password")),
+    "flows_flow": Admin("add change delete"),
+    "flows_source": Admin("add change delete", actions=("pause", "resume")),
+    "flows_agreement": Admin("add change delete"),
+    "flows_apikey": Admin("add change", actions=("rotate", "revoke")),
+    "flows_rule": Admin("add change delete"),
+    "flows_suppressionlist": Admin("add change delete"),
+    "flows_suppressionentry": Admin("add delete"),
+    "flows_decision": Admin(),
+    "flows_alert": Admin(),
+    "flows_outboxmessage": Admin(),
+    "flows_lead": Admin(),
+    "flows_delivery": Admin(),
+    "feedback_feedback": Admin(),
+    "feedback_changeset": Admin(),
+    "feedback_upload": Admin(),
+}
+ROW_PAGES = ("change", "history", "delete")
