@@ -8,6 +8,8 @@ from django.http import HttpRequest
 
 from flows.problems import Problem, ProblemError
 
+DRAINED = 1024 * 1024  # bytes over a limit that are read and thrown away
+
 
 def require_json(request: HttpRequest) -> None:
     """ProblemError 415 unless the body is plain UTF-8 JSON."""
@@ -28,16 +30,32 @@ def require_type(request: HttpRequest, *types: str) -> None:
 
 
 def read(request: HttpRequest, max_bytes: int) -> bytes:
-    """The whole body. ProblemError 413 as soon as it is over ``max_bytes``."""
-    declared = request.META.get("CONTENT_LENGTH") or "0"
-    if int(declared if declared.isdecimal() else 0) > max_bytes:
-        raise too_large(max_bytes)
+    """The whole body. ProblemError 413 as soon as it is over ``max_bytes``, 400 when it broke off."""
     if not hasattr(request, "_body"):
-        body = stream(request).read(max_bytes + 1)
-        request._body = body  # what request.body would have kept
+        request._body = _read(request, max_bytes)  # what request.body would have kept
     if len(request.body) > max_bytes:
         raise too_large(max_bytes)
     return request.body
+
+
+def _read(request: HttpRequest, max_bytes: int) -> bytes:
+    source = stream(request)
+    declared = declared_length(request) if source is request else 0
+    if declared > max_bytes + DRAINED:
+        raise too_large(max_bytes)
+    body: bytes = source.read(max_bytes + 1)
+    if len(body) > max_bytes:
+        source.read(DRAINED)  # else the server closes the connection on a client that would use it again
+    elif len(body) < declared:
+        detail = f"The body broke off after {len(body):,} of {declared:,} bytes."
+        raise ProblemError(Problem(400, "bad_request", "Bad request", detail))
+    return body
+
+
+def declared_length(request: HttpRequest) -> int:
+    """Content-Length; 0 where there is none or it is nonsense."""
+    declared = request.META.get("CONTENT_LENGTH") or ""
+    return int(declared) if declared.isdecimal() and len(declared) < 20 else 0
 
 
 def stream(request: HttpRequest) -> Any:

@@ -46,7 +46,7 @@ def test_the_method_comes_before_the_key(routing, seller_api):
 
 def test_options_names_the_methods(seller_api, leads):
     response = seller_api.send("OPTIONS", leads)
-    assert (response.status_code, response["Allow"]) == (204, "OPTIONS, POST")
+    assert (response.status_code, response["Allow"]) == (204, "GET, HEAD, OPTIONS, POST")
 
 
 def test_head_is_get_without_its_body(seller_api, routing):
@@ -116,7 +116,21 @@ def test_a_chunked_body_is_counted_as_it_comes(seller_api, leads, length):
     assert "source" in {fault["field"] for fault in response.json()["errors"]}
 
 
-@pytest.mark.parametrize("length", ["-1", "abc"])
+def test_a_body_that_breaks_off_is_not_taken_for_a_whole_one(seller_api, leads):
+    broken = {"wsgi.input": io.BytesIO(b"{}"), "CONTENT_LENGTH": "50", "CONTENT_TYPE": "application/json"}
+    assert code(seller_api.post(leads, b"", **broken)) == (400, "bad_request")
+
+
+def test_a_body_far_too_large_is_not_even_read(seller_api, leads):
+    class Untouched(io.BytesIO):
+        def read(self, *size):
+            raise AssertionError("read")
+
+    huge = {"wsgi.input": Untouched(), "CONTENT_LENGTH": str(10**9), "CONTENT_TYPE": "application/json"}
+    assert code(seller_api.post(leads, b"", **huge)) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("length", ["-1", "abc", "9" * 5000])
 def test_a_length_that_is_none(seller_api, leads, length):
     response = seller_api.post(leads, b"", CONTENT_LENGTH=length, CONTENT_TYPE="application/json")
     assert code(response)[0] == 400
