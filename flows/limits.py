@@ -11,6 +11,7 @@ import logging
 import math
 import time
 
+import redis  # noqa: F401  # `limits` looks for it in sys.modules, where a thread may see it half imported
 from django.conf import settings
 from limits import RateLimitItem, parse
 from limits.errors import StorageError

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         self.say("Stopped.")
 
     def say(self, text: str) -> None:
-        self.stdout.write(text)
+        self.stdout.write(f"{text}\n", ending="")
         self.stdout.flush()
 
     def greet(self) -> None:
