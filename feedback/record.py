@@ -16,7 +16,7 @@ from flows.models import Delivery, Flow
 from flows.problems import Problem
 
 TEST_FEEDBACK_ID = "fbk_test"
-WRITTEN = (*STATE_COLUMNS, "version", "first_feedback_at")
+WRITTEN = (*STATE_COLUMNS, "version", "first_feedback_at", "updated_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.d
         row.change_set = sets[row.delivery.buyer_id]
     Feedback.objects.bulk_create(rows)
     deliveries = [history.delivery for history in histories]
+    for delivery in deliveries:
+        delivery.updated_at = now
     _save(deliveries)
     mark(deliveries, now=now)
 

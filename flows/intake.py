@@ -74,6 +74,8 @@ def _take(flow: Flow, leads: Sequence[LeadIn], moment: dt.datetime) -> list[Lead
     offers = [look_at(given, flow, moment) for given in leads]
     desk = _Desk(flow, Standing(flow, offers))
     receipts = [desk.serve(index, offer) for index, offer in enumerate(offers)]
+    for delivery in desk.sold:
+        delivery.updated_at = moment
     Lead.objects.bulk_create(delivery.lead for delivery in desk.sold)
     Delivery.objects.bulk_create(desk.sold)
     count_refusals(flow, desk.refused)

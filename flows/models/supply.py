@@ -140,6 +140,7 @@ class Delivery(models.Model):
     first_feedback_at = models.DateTimeField(null=True, blank=True)  # received, not happened
     last_feedback_at = models.DateTimeField(null=True, blank=True)  # happened: the latest event's time
     version = models.PositiveIntegerField(default=0)  # goes up with every event; stale tabs are told by it
+    updated_at = models.DateTimeField(default=now, editable=False)  # taken in, or feedback received
 
     class Meta:
         verbose_name_plural = "deliveries"
@@ -157,6 +158,7 @@ class Delivery(models.Model):
             models.Index(fields=["source", "delivered_on"], name="delivery_by_cell"),
             models.Index(fields=["flow", "-delivered_at"], name="delivery_by_flow"),
             models.Index(fields=["flow", "last_feedback_at"], name="delivery_by_activity"),
+            models.Index(fields=["buyer", "flow", "updated_at"], name="delivery_by_update"),
         )
 
     def __str__(self) -> str:
