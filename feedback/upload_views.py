@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +14,7 @@ from django.utils.text import slugify
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
+from feedback.csv_template import csv_template
 from feedback.desk import Desk
 from feedback.forms import UploadForm
 from feedback.models import RefusedRow, Upload
@@ -87,12 +87,11 @@ def _guide(flow: Flow) -> dict[str, Any]:
 @require_safe
 @allow(*BUYERS)
 def upload_template(request: ActorRequest, flow_id: str) -> HttpResponseBase:
-    """An empty file with the head that the flow takes."""
+    """A file with the head that the flow takes and one example. Marked as UTF-8, as Excel asks for it."""
     flow = get_or_404(request.actor, Flow.objects.all(), public_id=flow_id)
     name = f"feedback-{slugify(flow.name) or flow.public_id}.csv"
-    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=_as_file(name))
-    csv.writer(response).writerow(["lead_id", *compile_schema(flow).by_name])
-    return response
+    content = csv_template(flow).encode("utf-8-sig")
+    return HttpResponse(content, content_type="text/csv; charset=utf-8", headers=_as_file(name))
 
 
 @require_safe

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zoneinfo
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.timezone import now as wall_clock
@@ -19,12 +19,25 @@ MOST_FIELDS = 8
 TEXTS = {"reason": "Wants a call next week", "notes": "Great lead", "recommendations": "More like this"}
 
 
+class AnyField(Protocol):
+    """A flow's field as its row or as its compiled schema has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def choices(self) -> Sequence[str]: ...
+
+
 def endpoint(flow: Flow) -> str:
     """The absolute address to which feedback on the flow is posted."""
     return f"{settings.BASE_URL}/flows/{flow.public_id}/feedback"
 
 
-def example_body(flow: Flow, fields: Iterable[Field], *, now: dt.datetime | None = None) -> dict[str, Any]:
+def example_body(flow: Flow, fields: Iterable[AnyField], *, now: dt.datetime | None = None) -> dict[str, Any]:
     """A valid JSON body: the required fields, then others in their order, up to `MOST_FIELDS`."""
     moment = (now or wall_clock()).replace(microsecond=0)
     chosen = sorted(fields, key=lambda field: not field.required)
@@ -37,7 +50,7 @@ def example_body(flow: Flow, fields: Iterable[Field], *, now: dt.datetime | None
     }
 
 
-def example_value(field: Field, flow: Flow, moment: dt.datetime) -> Any:
+def example_value(field: AnyField, flow: Flow, moment: dt.datetime) -> Any:
     """A value of the field's type that its schema accepts."""
     makers: dict[str, Callable[[], Any]] = {
         Field.Kind.OUTCOME: lambda: "converted",
