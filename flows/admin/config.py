@@ -47,7 +47,7 @@ class AgreementInline(ScopedTabularInline[Agreement]):
     model = Agreement
     form = AgreementForm
     may_delete = False
-    fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact")
+    fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact", "schedule")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
         return super().get_queryset(request).select_related("flow", "buyer")
@@ -162,12 +162,20 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
 class AgreementAdmin(ScopedModelAdmin[Agreement]):
     """A buyer on a flow, and what of each lead they are shown."""
 
-    list_display = ("__str__", "is_active", "shows_source", "shows_price", "shows_contact", "created_at")
-    list_filter = ("flow", "buyer", "is_active")
+    list_display = (
+        "__str__",
+        "is_active",
+        "schedule",
+        "shows_source",
+        "shows_price",
+        "shows_contact",
+        "created_at",
+    )
+    list_filter = ("flow", "buyer", "is_active", "schedule")
     list_select_related = ("flow", "buyer")
     search_fields = ("buyer__name", "flow__name")
     search_help_text = "Buyer or flow"
-    fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact")
+    fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact", "schedule")
     fixed_after_add = ("flow", "buyer")
     empty_hint = "An agreement lets a buyer buy on a flow. Add a flow and a buyer first, then join them here."
 
