@@ -30,11 +30,11 @@ def main() -> int:
 
 
 def report(results: list) -> int:
-    print(f"{'':46} {'this':>14} {'against':>14} {'ratio':>8}  limit")
+    print(f"{'':56} {'this':>14} {'against':>14} {'ratio':>8}  limit")
     for each in results:
         verdict = "" if each.holds else "   MISSED"
         print(
-            f"{each.name:46} {each.this:>14} {each.against:>14} {each.ratio:>8.2f}  "
+            f"{each.name:56} {each.this:>14} {each.against:>14} {each.ratio:>8.2f}  "
             f"{each.limit_text}{verdict}"
         )
     return 0 if all(each.holds for each in results) else 1

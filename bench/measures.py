@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import http.client
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -27,7 +28,7 @@ from flows.intake import LeadIn, take_leads
 from flows.models import Agreement, Delivery, Flow, Source
 from flows.presets import set_up_flow
 from portal.models import Buyer, Seller
-from tests.processes import House, kill
+from tests.processes import House
 
 DAYS, A_DAY = 30, 400  # deliveries of the world that is measured
 ONES, LIST = 150, 500  # submissions in lists of one, and in one list
@@ -146,14 +147,10 @@ def lists(world: World) -> Result:
     ids = silent_ids(world, ONES + LIST)
     ones, many = ids[:ONES], ids[ONES:]
 
-    def one_by_one() -> None:
-        for each in ones:
-            intake(world.flow, [Submission(0, payload(each))], world.origin)
-
     def at_once() -> None:
         intake(world.flow, [Submission(n, payload(each)) for n, each in enumerate(many)], world.origin)
 
-    single, together = len(ones) / seconds(one_by_one), len(many) / seconds(at_once)
+    single, together = len(ones) / seconds(lambda: record_all(world, ones)), len(many) / seconds(at_once)
     return Result(
         f"Record feedback in lists of {LIST}, against of 1",
         f"{together:,.0f} rows/s",
@@ -198,44 +195,46 @@ def recompute(world: World) -> Result:
         f"{one * 1000:.1f} ms",
         f"{all_days * 1000:.1f} ms",
         one / all_days,
-        at_most=0.6,
+        at_most=0.9,
     )
 
 
 def api(world: World, folder: Path) -> Result:
-    """Posts of feedback over loopback on one connection, against an empty answer of the same server."""
-    import os
+    """Posts of feedback over loopback, one after the other, against recording the same in this process.
 
+    Both wait for the disk once a feedback; what is left is HTTP, the key, the limit and the log of requests.
+    """
+    ids = silent_ids(world, 2 * POSTS)
     house = House(folder, os.environ["DATABASE_URL"])
     try:
-        web = house.start_web()
-        ids = silent_ids(world, POSTS)
-        posts = len(ids) / seconds(lambda: request_all(house.port, world, ids))
-        empty = POSTS / seconds(lambda: request_all(house.port, world, [None] * POSTS))
-        kill(web)
+        house.start_web()
+        posting = seconds(lambda: post_all(house.port, world, ids[:POSTS]))
     finally:
         house.close()
+    recording = seconds(lambda: record_all(world, ids[POSTS:]))
     return Result(
-        "Post feedback over HTTP, against /healthz",
-        f"{posts:,.0f} /s",
-        f"{empty:,.0f} /s",
-        posts / empty,
-        at_least=0.03,
+        "Post feedback over HTTP, against recording it here",
+        f"{POSTS / posting:,.0f} /s",
+        f"{POSTS / recording:,.0f} /s",
+        recording / posting,
+        at_least=0.2,
     )
 
 
-def request_all(port: int, world: World, ids: list) -> None:
-    """One client, one connection; None asks for the server's health."""
-    connection = http.client.HTTPConnection("127.0.0.1", port)
+def record_all(world: World, ids: list[str]) -> None:
     for each in ids:
-        if each is None:
-            connection.request("GET", "/healthz")
-        else:
-            headers = {"X-API-Key": world.key, "Content-Type": "application/json"}
-            connection.request(
-                "POST", f"/flows/{world.flow.public_id}/feedback", json.dumps(payload(each)), headers
-            )
+        intake(world.flow, [Submission(0, payload(each))], world.origin)
+
+
+def post_all(port: int, world: World, ids: list[str]) -> None:
+    """One client, one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    headers = {"X-API-Key": world.key, "Content-Type": "application/json"}
+    for each in ids:
+        connection.request(
+            "POST", f"/flows/{world.flow.public_id}/feedback", json.dumps(payload(each)), headers
+        )
         response = connection.getresponse()
         answer = response.read()
-        assert response.status in (200, 201), answer
+        assert response.status == 201, answer
     connection.close()

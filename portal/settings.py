@@ -115,7 +115,7 @@ def _database() -> dict[str, Any]:
     """
     config: dict[str, Any] = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/leadloop.sqlite3")
     if config["ENGINE"] == "django.db.backends.sqlite3":
-        # Not one connection a request: the last one to close copies the whole log back and waits for the disk.
+        # Not a connection a request: the last one to close copies the log back and waits for the disk.
         config["CONN_MAX_AGE"] = 60
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
