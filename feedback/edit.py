@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils import timezone
@@ -19,11 +19,19 @@ from feedback.schema import FieldSpec
 from feedback.schema.clock import iso
 from feedback.schema.spec import TIMESTAMP
 from feedback.submission import Origin, Receipt, Submission
-from flows.problems import Problem, ProblemError
+from flows.problems import Fault, Problem, ProblemError
 from portal.access import Actor
 
 LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", re.ASCII)
 STALE = "stale"
+WRITE: Mapping[str, str] = {
+    "money": "Write an amount, such as 1500.00.",
+    "decimal": "Write a number, such as 8.5.",
+    "integer": "Write a whole number, such as 3.",
+    "date": "Choose a day.",
+    "time": "Choose a day and a time.",
+    "object": 'Write it as JSON, such as {"policy": "auto"}.',
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +40,11 @@ class Edited:
 
     receipt: Receipt | None = None
     problem: Problem | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)  # field → what is wrong; "" for the whole
 
     @property
     def is_stale(self) -> bool:
         return self.problem is not None and self.problem.code == STALE
-
-    @property
-    def faults(self) -> dict[str, str]:
-        """Field → what is wrong with it; "" for the whole."""
-        if self.problem is None:
-            return {}
-        return {fault.field: fault.message for fault in self.problem.faults} or {"": self.problem.detail}
 
 
 def edit(
@@ -59,8 +61,21 @@ def edit(
     try:
         (receipt,) = intake(sheet.flow, [submission], origin)
     except ProblemError as error:
-        return Edited(problem=error.problem)
-    return Edited(receipt, receipt.problem)
+        return _refused(error.problem, sheet)
+    return _refused(receipt.problem, sheet) if receipt.problem else Edited(receipt)
+
+
+def _refused(problem: Problem, sheet: Sheet) -> Edited:
+    faults = {fault.field: _for_people(fault, sheet) for fault in problem.faults}
+    return Edited(problem=problem, faults=faults or {"": problem.detail})
+
+
+def _for_people(fault: Fault, sheet: Sheet) -> str:
+    """The schema speaks to programmers about JSON types; people are told what to write."""
+    spec = sheet.schema.by_name.get(fault.field)
+    if spec and fault.code in ("invalid_type", "invalid_timestamp"):
+        return WRITE.get(spec.kind, fault.message)
+    return fault.message
 
 
 def payload(sheet: Sheet, texts: Mapping[str, str]) -> dict[str, Any]:

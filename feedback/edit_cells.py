@@ -17,6 +17,7 @@ from feedback.wording import in_words, tone
 
 IN_ROWS = (*STATUS_FIELDS, "quality_score", "revenue")  # what a row can set
 PROMPTS = {"outcome": "Set outcome", "converted": "Converted?"}
+UNSAID = {"outcome": "No outcome", "converted": "Not known"}
 STARS = {str(score): "★" * score + "☆" * (5 - score) + f" {score}" for score in range(1, 6)}
 
 
@@ -59,8 +60,9 @@ class EditCell:
 
     @property
     def prompt(self) -> str:
-        """What the empty choice says: a request, or that nothing stands once something did."""
-        return "–" if self.stands else PROMPTS.get(self.spec.name, "–")
+        """What the empty choice says: a request, where nothing stands yet and something may be set."""
+        words = UNSAID if self.stands or self.sheet.blocked else PROMPTS
+        return words.get(self.spec.name, "–")
 
     @property
     def label(self) -> str:

@@ -61,13 +61,21 @@ def choices_of(spec: FieldSpec, now: str) -> Choices:
     return offered
 
 
+class AsItIs(forms.CharField):
+    """A text that the pipeline will check."""
+
+    def clean(self, value: Any) -> Any:
+        return value
+
+
 class FeedbackForm(forms.Form):
     """Every field of the flow as a text in a fitting control. It checks nothing: the pipeline does.
 
     ``changed_texts`` is what the person has changed.
     """
 
-    version = forms.CharField(widget=forms.HiddenInput, required=False)
+    use_required_attribute = False
+    version = AsItIs(widget=forms.HiddenInput)
 
     def __init__(self, sheet: Sheet, data: Mapping[str, str] | None = None) -> None:
         super().__init__(data, initial=standing_texts(sheet))
@@ -120,13 +128,11 @@ def _field(spec: FieldSpec, now: str, sheet: Sheet) -> forms.Field:
     label = f"{spec.label}, {sheet.flow.currency}" if spec.kind == "money" else spec.label
     common: dict[str, Any] = {
         "label": "When it happened" if spec.name == TIMESTAMP else label,
-        "required": False,
+        "required": spec.required,
         "help_text": _help(spec),
-        "disabled": bool(sheet.blocked),
     }
-    if choices:
-        return forms.CharField(widget=forms.Select(choices=[("", "–"), *choices]), **common)
-    return forms.CharField(widget=_widget(spec, now), **common)
+    widget = forms.Select(choices=[("", "–"), *choices]) if choices else _widget(spec, now)
+    return AsItIs(widget=widget, **common)
 
 
 def _help(spec: FieldSpec) -> str:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from feedback.desk import Sheet
-from feedback.wording import money, when
+from feedback.present import value_json
+from feedback.wording import in_words, money, when
 
 Facts = list[tuple[str, str]]
 
@@ -25,6 +26,12 @@ def _text(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)
+
+
+def standing(sheet: Sheet) -> Facts:
+    """What feedback is on record, field by field: for a lead on which nothing can be set any more."""
+    values = [(spec, value_json(sheet.delivery, spec, sheet.flow)) for spec in sheet.schema.fields]
+    return [(spec.label, in_words(spec, value, sheet.flow)) for spec, value in values if value is not None]
 
 
 def facts(sheet: Sheet) -> Facts:

@@ -12,7 +12,7 @@ from feedback.desk import Sheet
 from feedback.fold import Event, fold, in_order, takes_effect
 from feedback.forms import text_of
 from feedback.models import ChangeSet, Feedback
-from feedback.wording import in_words
+from feedback.wording import DOORS, in_words
 from flows.models import ConversionStatus
 
 SHOWN = 200  # events on the page, the latest ones
@@ -35,6 +35,7 @@ class Entry:
 
     event: Feedback
     who: str
+    door: str
     said: tuple[tuple[str, str], ...]
     changes: tuple[Change, ...]
     late: bool
@@ -75,6 +76,7 @@ def _entry(sheet: Sheet, row: Feedback, events: Sequence[Event]) -> Entry:
     return Entry(
         event=row,
         who=_who(row.change_set),
+        door=DOORS.get(row.change_set.door, row.change_set.get_door_display()),
         said=tuple((_label(sheet, name), _words(sheet, name, value)) for name, value in row.values.items()),
         changes=_changes(sheet, events[:-1], events),
         late=not takes_effect(events[-1], events),
@@ -116,8 +118,6 @@ def _words(sheet: Sheet, name: str, value: Any) -> str:
 
 
 def _who(change_set: ChangeSet) -> str:
-    if change_set.upload:
-        return change_set.upload.filename
     if change_set.user:
         return change_set.user.get_full_name() or change_set.user.username
     return change_set.api_key.name if change_set.api_key else ""

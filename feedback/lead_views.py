@@ -16,14 +16,14 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from feedback.desk import Desk, Sheet, waiting_text
 from feedback.edit import Edited, edit
 from feedback.edit_cells import EditCell, cell_of
 from feedback.filters import WAITING, LeadFilter
 from feedback.forms import FeedbackForm, filled, plain
-from feedback.lead_facts import contact, facts
+from feedback.lead_facts import contact, facts, standing
 from feedback.lead_history import Change, changes_since, entries, texts_at
 from feedback.tables import LeadTable
 from feedback.wording import tone
@@ -97,11 +97,16 @@ def lead_detail(request: ActorRequest, lead_id: str) -> HttpResponseBase:
     return _page(request, sheet, FeedbackForm(sheet))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @allow(*BUYERS)
 def lead_edit(request: ActorRequest, lead_id: str) -> HttpResponseBase:
-    """Set what was changed: one cell of the list (htmx), or a form with any of the lead's fields."""
+    """Set what was changed: one cell of the list (htmx), or a form with any of the lead's fields.
+
+    Whoever comes by address, from the log-in page after a session ended, say, is sent to the lead.
+    """
     sheet = _sheet(request, lead_id)
+    if request.method != "POST":
+        return redirect("lead-detail", lead_id)
     cell = cell_of(sheet, request.POST.get("field", ""))
     if request.htmx and cell:
         return _edit_cell(request, cell)
@@ -182,5 +187,6 @@ def _page(
         "entries": entries(sheet),
         "facts": facts(sheet),
         "contact": contact(sheet),
+        "standing": standing(sheet),
     }
     return render(request, "feedback/lead_detail.html", context, status=status)

@@ -24,22 +24,41 @@ def _td(css: str) -> dict[str, dict[str, str]]:
     return {"td": {"class": css}}
 
 
+def _column(name: str, more: str = "") -> dict[str, dict[str, str]]:
+    """A class on head and cells, by which a narrow list leaves the column out."""
+    return {"th": {"class": name}, "td": {"class": f"{name} card-hide {more}".strip()}}
+
+
 class LeadTable(Table):
     """Delivered leads, with the values that a row can set as its controls."""
 
     caption = "Delivered leads"
     row_header = "lead"
     empty_title = "No leads yet"
-    empty_hint = "Leads that are delivered to you appear here, to be told what became of them."
+    empty_hint = "Leads that are delivered to you appear here. Then you say what became of each."
 
-    lead = tables.Column(empty_values=EMPTY, order_by=("lead__last_name", "lead__first_name"))
-    id = tables.Column("ID", accessor="public_id", orderable=False, attrs=_td("card-hide"))
-    source = tables.Column(accessor="source__name", attrs=_td("card-hide"))
-    delivered = tables.Column(accessor="delivered_at", attrs=_td("nowrap card-hide"))
-    outcome = tables.Column(empty_values=EMPTY, attrs=_td("card-corner"))
-    quality = tables.Column(empty_values=EMPTY, accessor="quality_score")
-    revenue = NumberColumn(empty_values=EMPTY)
-    due = tables.Column("Feedback due", empty_values=EMPTY, accessor="delivered_at", orderable=False)
+    lead = tables.Column(
+        "Lead",
+        empty_values=EMPTY,
+        order_by=("lead__last_name", "lead__first_name"),
+        attrs=_td("lead-name"),
+    )
+    id = tables.Column("ID", accessor="public_id", orderable=False, attrs=_column("lead-id"))
+    flow = tables.Column("Flow", orderable=False, attrs=_column("lead-source"))
+    source = tables.Column("Source", accessor="source__name", attrs=_column("lead-source"))
+    delivered = tables.Column("Delivered", accessor="delivered_at", attrs=_td("nowrap card-hide"))
+    outcome = tables.Column("Outcome", empty_values=EMPTY, attrs=_td("card-corner"))
+    quality = tables.Column(
+        "Quality", empty_values=EMPTY, accessor="quality_score", attrs=_td("card-bare lead-quality")
+    )
+    revenue = NumberColumn("Revenue", empty_values=EMPTY)
+    due = tables.Column(
+        "Feedback due",
+        empty_values=EMPTY,
+        accessor="delivered_at",
+        orderable=False,
+        attrs=_td("nowrap card-bare lead-due"),
+    )
 
     class Meta(Table.Meta):
         row_attrs = {"id": lambda record: f"lead-{record.public_id}"}
@@ -47,7 +66,10 @@ class LeadTable(Table):
 
     def __init__(self, *args: Any, desk: Desk, token: str, here: str, **kwargs: Any) -> None:
         """``token`` and ``here`` go into each row's form: the CSRF token, and where to go back to."""
-        super().__init__(*args, exclude=() if desk.source_flows else ("source",), **kwargs)
+        several = len(desk.flows) > 1
+        absent = ["flow"] if desk.source_flows else ["source"] if several else ["source", "flow"]
+        super().__init__(*args, exclude=absent, **kwargs)
+        self.several = several  # flows: then each source names its own
         self.desk, self.form = desk, {"token": token, "here": here}
         self.columns["lead"].column.orderable = desk.all_contacts_shown
         if "source" in self.columns:
@@ -67,11 +89,16 @@ class LeadTable(Table):
         return render_to_string("feedback/cells/lead.html", {"sheet": self.sheet(record)})
 
     def render_id(self, record: Delivery) -> SafeString:
-        context = {"sheet": self.sheet(record), "several": len(self.desk.flows) > 1}
-        return render_to_string("feedback/cells/id.html", context)
+        return render_to_string("feedback/cells/id.html", {"sheet": self.sheet(record)})
 
-    def render_source(self, record: Delivery, value: str) -> str:
-        return value if self.sheet(record).agreement.shows_source else NOTHING
+    def render_source(self, record: Delivery, value: str) -> SafeString:
+        sheet = self.sheet(record)
+        name = value if sheet.agreement.shows_source else NOTHING
+        flow = format_html('<span class="cell-sub">{}</span>', sheet.flow.name) if self.several else ""
+        return format_html("{}{}", name, flow)
+
+    def render_flow(self, record: Delivery) -> str:
+        return self.sheet(record).flow.name
 
     def render_delivered(self, record: Delivery) -> SafeString:
         moment = record.delivered_at
@@ -110,8 +137,8 @@ class UploadTable(Table):
     empty_title = "No uploads yet"
     empty_hint = "Send feedback on many leads at once: a CSV file with a row for each lead."
 
-    file = tables.Column(accessor="filename")
-    uploaded = tables.Column(accessor="created_at", attrs=_td("nowrap"))
+    file = tables.Column("File", accessor="filename")
+    uploaded = tables.Column("Uploaded", accessor="created_at", attrs=_td("nowrap"))
     status = tables.Column(attrs=_td("card-corner"))
     rows = NumberColumn(default=NOTHING)
     recorded = NumberColumn()

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 
+from feedback.models import Door
 from feedback.schema import FieldSpec
 from flows.models import ConversionStatus, Flow, Outcome
 
@@ -28,6 +29,11 @@ TONES: Mapping[str, str] = {
     ConversionStatus.PENDING: "info",
     "yes": "good",
     "no": "neutral",
+}
+DOORS: Mapping[str, str] = {
+    Door.API: "through the API",
+    Door.UPLOAD: "from a file",
+    Door.PORTAL: "in the portal",
 }
 QUALITIES = ((5, "Excellent"), (4, "Good"), (3, "Fair"), (2, "Poor"), (1, "Bad"))
 

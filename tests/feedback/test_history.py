@@ -107,8 +107,8 @@ def test_the_page_says_who_by_which_door_when_and_which_request(tell, world, as_
     for words in (
         "Dana Ortiz",
         "Our CRM",
-        "by API",
-        "by Portal",
+        "through the API",
+        "in the portal",
         "req_api",
         "req_portal",
         receipt.feedback_id,

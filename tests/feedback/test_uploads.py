@@ -177,9 +177,9 @@ def test_others_see_nothing_of_it(take, world, other_world, as_user):
         assert upload.public_id not in as_user(user).get("/uploads/").content.decode()
 
 
-def test_the_empty_file_has_the_flows_head(client, world):
+def test_the_example_file_has_the_flows_head(client, world):
     response = client.get(f"/uploads/new/{world.flow.public_id}.csv")
-    assert response.content.decode().startswith("lead_id,outcome,converted,quality_score,revenue,")
+    assert response.content.decode("utf-8-sig").startswith("lead_id,outcome,converted,quality_score,revenue,")
     assert "attachment" in response["Content-Disposition"]
 
 

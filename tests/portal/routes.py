@@ -88,7 +88,7 @@ PAGES: dict[str, Page] = {
     "account_change_password": Page(EVERYBODY, READ | POST | {"PUT"}),
     "lead-list": Page(BUYERS),
     "lead-detail": Page(BUYERS, args=of(Delivery)),
-    "lead-edit": Page(BUYERS, POST, args=of(Delivery)),
+    "lead-edit": Page(BUYERS, READ | POST, args=of(Delivery)),
     "upload-list": Page(BUYERS),
     "upload-create": Page(BUYERS, READ | POST),
     "upload-template": Page(BUYERS, args=of(Flow)),
