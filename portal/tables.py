@@ -35,7 +35,7 @@ The template extends ``base.html``, loads ``partials`` and holds
 
 which is also what an htmx request gets. Override `get_rows` to add ``select_related`` or annotations:
 what it returns is narrowed to the actor's rows afterwards, always. ``filterset_class`` may be left out.
-Column attributes reach the cells: ``attrs={"td": {"class": "card-corner"}}`` (see static/app.css).
+Column attributes reach the cells: ``attrs={"td": {"class": "card-corner"}}`` (see docs/look.md).
 """
 
 from __future__ import annotations

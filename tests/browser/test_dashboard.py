@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.test import Client
 from django.utils.timezone import now, timedelta
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from feedback import quality, stale
 from flows import keys
@@ -20,10 +19,6 @@ from flows.models import Alert, Delivery, Rule
 from tests import factories as make
 
 pytestmark = pytest.mark.browser
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync"
-    " --no-first-run"
-)
 EVERY = 5_000  # milliseconds between two questions of the page
 WATCH = """
   window.violations = [];
@@ -32,19 +27,6 @@ WATCH = """
   Object.defineProperty(document, "visibilityState", { get: () => window.looking ?? "visible" });
 """
 PAGES = ("/dashboard/", "/reports/sources/", "/decisions/", "/alerts/")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright runs a loop in this thread
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS.split())
-        yield browser
-        browser.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
