@@ -213,7 +213,8 @@ def test_every_dependency_is_documented_with_its_licence():
 
 def test_documents_link_to_what_is_there():
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
-        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+        text = document.read_text()
+        for link in re.findall(r'(?:\]\(|src="|srcset=")([^)"#:]+)(?:#[^)]*)?[)"]', text):
             assert (document.parent / link).exists(), f"{document.name} links to {link}"
 
 
