@@ -7,6 +7,7 @@ from typing import Any
 
 from feedback.desk import Sheet
 from feedback.present import value_json
+from feedback.schema.spec import TIMESTAMP
 from feedback.wording import in_words, money, when
 
 Facts = list[tuple[str, str]]
@@ -30,7 +31,8 @@ def _text(value: Any) -> str:
 
 def standing(sheet: Sheet) -> Facts:
     """What feedback is on record, field by field: for a lead on which nothing can be set any more."""
-    values = [(spec, value_json(sheet.delivery, spec, sheet.flow)) for spec in sheet.schema.fields]
+    specs = [spec for spec in sheet.schema.fields if spec.name != TIMESTAMP]
+    values = [(spec, value_json(sheet.delivery, spec, sheet.flow)) for spec in specs]
     return [(spec.label, in_words(spec, value, sheet.flow)) for spec, value in values if value is not None]
 
 

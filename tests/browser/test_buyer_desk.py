@@ -1,0 +1,190 @@
+"""A buyer at their desk: find leads, say what became of them in the row, read the history, upload a file."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from feedback import tasks
+from feedback.models import Feedback
+from flows.models import Delivery
+from tests import factories as make
+
+pytestmark = pytest.mark.browser
+SEED = """lead_id,outcome,revenue,contacted_date,notes
+evt_123,converted,1200,2024-01-15,Great lead
+evt_124,bad_info,,2024-01-15,Wrong phone
+evt_125,no_contact,,2024-01-16,Never answered
+"""
+PASSWORD = "correct horse"
+
+
+@pytest.fixture
+def leads(transactional_db, world) -> dict[str, Delivery]:
+    """Two leads more, of another source."""
+    search = make.SourceFactory(flow=world.flow, name="Search NW", slug="search-nw")
+    return {
+        evt: make.DeliveryFactory(
+            lead__source=search, lead__first_name=name, buyer=world.buyer, public_id=evt
+        )
+        for evt, name in (("evt_123", "Ana"), ("evt_124", "Tom"))
+    }
+
+
+def control(page: Page, field: str, delivery: Delivery):
+    return page.locator(f"#{field}-{delivery.public_id}-control")
+
+
+def announced(page: Page):
+    return page.locator("#live")
+
+
+def test_log_in_filter_set_an_outcome_and_read_the_history(open_page, world, leads):
+    page = open_page(path="/")
+    page.get_by_label(re.compile("user", re.IGNORECASE)).fill(world.agent.username)
+    page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+    page.get_by_role("button", name=re.compile("log in", re.IGNORECASE)).click()
+    expect(page).to_have_url(re.compile("/leads/$"))
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(3)
+
+    page.get_by_label("Source").select_option("search-nw")
+    expect(rows).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"\?source=search-nw$"))
+    ana = leads["evt_123"]
+    control(page, "outcome", ana).select_option("converted")
+    expect(page.locator("#outcome-evt_123 .pill--good")).to_be_visible()
+    expect(page.locator("#outcome-evt_123.saved")).to_be_visible()
+    expect(announced(page)).to_contain_text("Converted")
+    expect(page).to_have_url(re.compile(r"\?source=search-nw$"))
+
+    page.locator("#lead-evt_123").get_by_role("link").click()
+    history = page.locator("#history")
+    expect(history).to_contain_text("Converted")
+    expect(history).to_contain_text(f"{world.agent.username} in the portal")
+    page.go_back()
+    expect(rows).to_have_count(2)
+    expect(control(page, "outcome", ana)).to_have_value("converted")
+
+
+def test_with_the_keyboard_alone_the_focus_stays_where_it_was(open_page, world, leads):
+    page = open_page(world.agent, "/leads/")
+    revenue = control(page, "revenue", leads["evt_123"])
+    revenue.focus()
+    page.keyboard.type("1500")
+    page.keyboard.press("Enter")
+    expect(revenue).to_have_value("1,500.00")
+    expect(revenue).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(control(page, "quality_score", leads["evt_123"])).to_be_focused()
+    assert Feedback.objects.get().values == {"revenue": "1500.00"}
+
+
+def test_edits_that_follow_each_other_at_once_are_all_kept(open_page, world, leads):
+    ana = leads["evt_123"]
+    page = open_page(world.agent, "/leads/")
+    control(page, "outcome", ana).select_option("converted")
+    control(page, "quality_score", ana).select_option("5")
+    control(page, "revenue", ana).fill("20")
+    control(page, "revenue", ana).press("Enter")
+    expect(page.locator("#version-evt_123")).to_have_value("3")
+    ana.refresh_from_db()
+    assert (ana.outcome, ana.quality_score, ana.revenue) == ("converted", 5, 20)
+
+
+def test_the_last_of_several_choices_made_while_an_answer_is_on_its_way_counts(open_page, world, leads):
+    ana = leads["evt_123"]
+    page = open_page(world.agent, "/leads/")
+    held = []
+    page.route("**/edit/", lambda route: held.append(route) if not held else route.continue_())
+    outcome = control(page, "outcome", ana)
+    with page.expect_request("**/edit/"):
+        outcome.select_option("contacted")
+    outcome.select_option("no_contact")
+    page.wait_for_timeout(300)  # its delay has passed: the save is waiting for the first one
+    held[0].continue_()
+    expect(page.locator("#version-evt_123")).to_have_value("2")
+    expect(page.locator("#outcome-evt_123 .pill--warn")).to_be_visible()
+    expect(outcome).to_have_value("no_contact")
+    ana.refresh_from_db()
+    assert ana.outcome == "no_contact"
+
+
+def test_a_fault_stands_beside_the_field_and_goes_once_it_is_mended(open_page, world, leads):
+    page = open_page(world.agent, "/leads/")
+    page.forgiven += ["422", "htmx:responseError", "Response Status Error Code 422"]
+    revenue = control(page, "revenue", leads["evt_123"])
+    revenue.fill("lots")
+    revenue.press("Enter")
+    note = page.locator("#revenue-evt_123-note")
+    expect(note).to_have_text("Write an amount, such as 1500.00.")
+    expect(revenue).to_have_value("lots")
+    expect(announced(page)).to_contain_text("Not saved")
+    revenue.fill("12.50")
+    revenue.press("Enter")
+    expect(note).to_have_count(0)
+    expect(revenue).to_have_value("12.50")
+
+
+def test_two_tabs_do_not_silently_overwrite_each_other(open_page, world, leads):
+    ana = leads["evt_123"]
+    first, second = (open_page(world.agent, "/leads/") for _ in range(2))
+    second.forgiven += ["409", "Response Status Error Code 409"]
+    control(first, "outcome", ana).select_option("contacted")
+    expect(first.locator("#version-evt_123")).to_have_value("1")
+    control(second, "outcome", ana).select_option("converted")
+    note = second.locator("#outcome-evt_123-note")
+    expect(note).to_contain_text("Changed to Contacted")
+    expect(control(second, "outcome", ana)).to_have_value("contacted")
+    note.get_by_role("button", name="Set Converted").click()
+    expect(note).to_have_count(0)
+    expect(control(second, "outcome", ana)).to_have_value("converted")
+    ana.refresh_from_db()
+    assert ana.outcome == "converted"
+
+
+def test_without_javascript_each_row_has_its_button(open_page, world, leads):
+    page = open_page(world.agent, "/leads/?source=search-nw", java_script_enabled=False)
+    control(page, "outcome", leads["evt_124"]).select_option("bad_info")
+    control(page, "quality_score", leads["evt_124"]).select_option("1")
+    page.locator("#lead-evt_124").get_by_role("button").click()
+    expect(page).to_have_url(re.compile(r"/leads/\?source=search-nw#lead-evt_124$"))
+    expect(page.get_by_text("Saved:")).to_be_visible()
+    expect(control(page, "outcome", leads["evt_124"])).to_have_value("bad_info")
+    assert Feedback.objects.get().values == {"outcome": "bad_info", "quality_score": 1}
+
+
+def test_upload_the_seeds_file_and_see_it_progress(open_page, world, leads, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    page = open_page(world.agent, "/uploads/")
+    page.get_by_role("link", name="Upload a file").click()
+    page.get_by_label("CSV file").set_input_files(
+        {"name": "seed.csv", "mimeType": "text/csv", "buffer": SEED.encode()}
+    )
+    page.get_by_role("button", name="Upload").click()
+    expect(page.get_by_role("progressbar")).to_be_visible()
+    tasks.sweep_uploads()
+    expect(page.get_by_role("progressbar")).to_have_count(0)  # the page has asked by itself
+    expect(announced(page)).to_contain_text("2 recorded, 0 unchanged, 1 refused")
+    refused = page.locator("table tbody tr")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("evt_125")
+    expect(refused).to_contain_text("No lead of yours on this flow has this id")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download refused rows").click()
+    assert download.value.suggested_filename == "refused-seed.csv"
+    assert "evt_125,no_contact" in download.value.path().read_text("utf-8-sig")
+    page.goto("/leads/evt_123/")
+    expect(page.locator("#history")).to_contain_text("seed.csv")
+
+
+def test_the_deadline_is_red_under_a_day(open_page, world, leads):
+    tom = leads["evt_124"]
+    tom.delivered_at = timezone.now() - dt.timedelta(days=89, hours=12)
+    tom.save()
+    page = open_page(world.agent, "/leads/")
+    expect(page.locator("#due-evt_124 .bad")).to_have_text("11 h left")
