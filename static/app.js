@@ -50,7 +50,7 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const field = document.activeElement;
     const inside = event.detail.shouldSwap && field?.id && event.detail.target.contains(field);
-    typing = inside && field.matches("input[type=search], input[type=text], textarea") ? field : null;
+    typing = inside && field.matches("input[type=search], input[type=text]:not(.edit-control), textarea") ? field : null;
   });
   document.addEventListener("htmx:afterSwap", () => {
     const field = typing && document.getElementById(typing.id);
