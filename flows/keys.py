@@ -48,23 +48,23 @@ def issue(
     seller: Seller | None = None,
     buyer: Buyer | None = None,
     livemode: bool = True,
-    flows: Iterable[Flow] = (),
+    flows: Iterable[Flow] | None = None,
     expires_at: dt.datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key of one party; → the row and the key's text, which can never be shown again.
 
-    ``flows``: the only flows it opens, all of the key's seller; none: every flow of the party.
+    ``flows``: the only flows it opens, all of the key's seller; None: every flow of the party.
     ValidationError where not exactly one party is named or a flow is another seller's.
     """
     owner = seller or (buyer.seller if buyer else None)
-    allowed = list(flows)
+    allowed = list(flows or ())
     if (seller is None) == (buyer is None):
         raise ValidationError("A key belongs to one seller or to one buyer.")
     if any(flow.seller_id != owner.pk for flow in allowed if owner):
         raise ValidationError("A key opens only flows of its own seller.")
     prefix, text = _make_text("live" if livemode else "test")
     key = ApiKey(name=name, seller=seller, buyer=buyer, livemode=livemode, expires_at=expires_at)
-    key.prefix, key.digest = prefix, _digest(text)
+    key.prefix, key.digest, key.all_flows = prefix, _digest(text), flows is None
     with transaction.atomic():
         key.save()
         key.flows.set(allowed)
@@ -88,7 +88,7 @@ def rotate(
             seller=old.seller,
             buyer=old.buyer,
             livemode=old.livemode,
-            flows=old.flows.all(),
+            flows=None if old.all_flows else old.flows.all(),
             expires_at=old.expires_at if old.expires_at and old.expires_at > moment else None,
         )
         key.replaced_by = fresh
@@ -121,14 +121,13 @@ def authenticate(text: str, *, now: dt.datetime | None = None) -> tuple[ApiKey, 
 
 
 def actor_of_key(key: ApiKey) -> Actor:
-    """The actor that a key makes of its party: without a role, limited to the key's flows if it names any."""
+    """The actor that a key makes of its party: without a role, with the key's limit to some flows."""
     party: Seller | Buyer = key.seller or key.buyer  # type: ignore[assignment]  # a check constraint
-    flow_ids = frozenset(flow.pk for flow in key.flows.all())
     return Actor(
         side="seller" if key.seller_id else "buyer",
         party_id=party.pk,
         key_id=key.pk,
-        flow_ids=flow_ids or None,
+        flow_ids=None if key.all_flows else frozenset(flow.pk for flow in key.flows.all()),
         party_name=party.name,
         timezone=party.timezone,
     )

@@ -56,12 +56,23 @@ class KeyForm(ScopedForm[ApiKey]):
                 widget.attrs["aria-label"] = f"{part} of expiry"
         if self.instance.pk and "flows" in self.fields:
             self.fields["flows"].queryset = flows_of(self.instance)  # type: ignore[attr-defined]
+            if not self.instance.all_flows:
+                self.fields["flows"].help_text = "The only flows that this key opens."
 
     def clean_expires_at(self) -> dt.datetime | None:
         expires: dt.datetime | None = self.cleaned_data["expires_at"]
         if expires and expires <= now() and "expires_at" in self.changed_data:
             raise ValidationError("This is in the past. Leave it empty for a key that does not expire.")
         return expires
+
+    def clean_flows(self) -> Any:
+        """A limit is never lifted by choosing nothing; where the flows are gone it may stay as it is."""
+        chosen = self.cleaned_data["flows"]
+        if "flows" in self.changed_data and not (chosen or self.instance.all_flows):
+            raise ValidationError(
+                "This key is limited: choose at least one flow. To open every flow, make another key."
+            )
+        return chosen
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -161,13 +172,31 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
         if obj is None:
             seller = ("seller",) if only_operators(request) else ()
             return ((None, {"fields": ("name", *seller, "buyer", "livemode", "flows", "expires_at")}),)
-        shown = ("party", "kind", "state", "prefix_shown", "created_at", "last_used_at", "replaced_by")
+        shown = (
+            "party",
+            "kind",
+            "opens",
+            "state",
+            "prefix_shown",
+            "created_at",
+            "last_used_at",
+            "replaced_by",
+        )
         return (None, {"fields": ("name", "flows", "expires_at")}), ("This key", {"fields": shown})
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         if obj is None:
             return ()
-        return ("party", "kind", "state", "prefix_shown", "created_at", "last_used_at", "replaced_by")
+        return (
+            "party",
+            "kind",
+            "opens",
+            "state",
+            "prefix_shown",
+            "created_at",
+            "last_used_at",
+            "replaced_by",
+        )
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -188,12 +217,13 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
     @sensitive_variables("text")
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A new key is issued; its text lives on this object, for the answer to this request only."""
+        given = form.cleaned_data
         if change:
+            obj.all_flows = obj.all_flows and not given["flows"]
             super().save_model(request, obj, form, change)
             return
-        given = form.cleaned_data
-        wanted = {name: given[name] for name in ("name", "livemode", "flows", "expires_at")}
-        key, text = keys.issue(seller=obj.seller, buyer=obj.buyer, **wanted)
+        wanted = {name: given[name] for name in ("name", "livemode", "expires_at")}
+        key, text = keys.issue(seller=obj.seller, buyer=obj.buyer, flows=given["flows"] or None, **wanted)
         obj.__dict__.update(key.__dict__)
         obj.text_once = text
 
@@ -207,6 +237,12 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
     @admin.display(description="Kind")
     def kind(self, key: ApiKey) -> str:
         return "Live" if key.livemode else "Test"
+
+    @admin.display(description="Opens")
+    def opens(self, key: ApiKey) -> str:
+        if key.all_flows:
+            return "Every flow, also those made later"
+        return ", ".join(flow.name for flow in key.flows.all()) or "Nothing: its flows are gone"
 
     @admin.display(description="State")
     def state(self, key: ApiKey) -> SafeString:

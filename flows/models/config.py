@@ -223,6 +223,8 @@ class ApiKey(models.Model):
     livemode = models.BooleanField(
         "live", default=True, help_text="A test key is answered in the same way and records nothing."
     )
+    # Not read off an empty list: a key whose last flow is gone would open every other one.
+    all_flows = models.BooleanField("opens every flow", default=True, editable=False)
     flows = models.ManyToManyField(
         Flow, blank=True, related_name="api_keys", help_text="None chosen: every flow of the party."
     )

@@ -190,7 +190,7 @@ def test_an_unused_flow_is_deleted_with_its_fields(world, as_user):
 
 
 def test_a_flow_to_which_a_key_is_limited_is_not_deleted(world, as_user):
-    """Without its only flow the key would open every flow."""
+    """Whoever uses the key would find it opens less, or nothing."""
     flow = make.FlowFactory(seller=world.seller)
     key = ApiKey.objects.create(name="k", seller=world.seller, prefix="ll_live_x", digest="x")
     key.flows.add(flow)

@@ -138,3 +138,25 @@ def test_a_wrong_overlap_is_refused(made):
 def test_a_key_cannot_be_deleted(made):
     client, _, _ = made
     assert client.post(url(ApiKey.objects.get(), "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_a_key_is_limited_by_choosing_flows_and_never_freed_by_choosing_none(made, world):
+    client, _, text = made
+    key = ApiKey.objects.get()
+    address = url(key, "change")
+    assert "limited" in faults(client.post(address, filled(client, address, flows=[])))["flows"][0]
+    assert keys.authenticate(text)[1].flow_ids == {world.flow.pk}
+    key.flows.clear()
+    assert "its flows are gone" in client.get(address).text
+    assert client.post(address, filled(client, address, name="Renamed")).status_code == 302
+    assert keys.authenticate(text)[1].flow_ids == frozenset()
+
+
+def test_a_key_of_every_flow_is_limited_later(world, as_user):
+    client = as_user(world.owner)
+    text = KEY.search(add(client, name="CRM", buyer=world.buyer.pk).text)[0]
+    assert keys.authenticate(text)[1].flow_ids is None
+    address = url(ApiKey.objects.get(), "change")
+    assert "Every flow" in client.get(address).text
+    assert client.post(address, filled(client, address, flows=[world.flow.pk])).status_code == 302
+    assert keys.authenticate(text)[1].flow_ids == {world.flow.pk}

@@ -10,8 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from flows import keys
-from flows.models import ApiKey
+from flows.models import ApiKey, Delivery, Flow
 from flows.problems import ProblemError
+from portal.access import visible_to
+from tests import factories as make
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -137,3 +139,22 @@ def test_a_key_belongs_to_one_party_and_opens_only_its_sellers_flows(world, othe
     with pytest.raises(ValidationError):
         keys.issue(name="Stranger's", buyer=world.buyer, flows=[other_world.flow])
     assert not ApiKey.objects.exists()
+
+
+def test_a_limited_key_opens_nothing_once_its_flow_is_gone(world):
+    flow = make.FlowFactory(seller=world.seller)
+    key, text = keys.issue(name="Router", seller=world.seller, flows=[flow])
+    assert keys.authenticate(text)[1].flow_ids == {flow.pk}
+    flow.delete()
+    _, actor = keys.authenticate(text)
+    assert actor.flow_ids == frozenset()
+    assert not visible_to(actor, Flow.objects.all()).exists()
+    assert not visible_to(actor, Delivery.objects.all()).exists()
+    _, replacement = keys.rotate(key)
+    assert keys.authenticate(replacement)[1].flow_ids == frozenset()
+
+
+def test_a_limited_key_whose_list_was_emptied_opens_nothing(world):
+    key, text = keys.issue(name="CRM", buyer=world.buyer, flows=[world.flow])
+    key.flows.clear()
+    assert keys.authenticate(text)[1].flow_ids == frozenset()
