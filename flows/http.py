@@ -29,6 +29,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 
 from flows import bodies, idempotency, keys, limits, request_log, strict_json
+from flows.accept import accepts
 from flows.models import ApiKey, Flow
 from flows.problems import Fault, Problem, ProblemError
 from flows.request_log import Trace
@@ -165,7 +166,7 @@ class Endpoint:
         require_party(call, method.party)
         if method.guard:
             method.guard(call)
-        if not any(map(request.accepts, method.produces)):
+        if not any(accepts(request, kind) for kind in method.produces):
             raise _not_acceptable(method.produces)
         try:
             return method.handler(call, **kwargs)

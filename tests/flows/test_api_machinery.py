@@ -55,12 +55,26 @@ def test_head_is_get_without_its_body(seller_api, routing):
     assert int(head["Content-Length"]) == len(full.content)
 
 
-@pytest.mark.parametrize("accept", ["application/json", "*/*", "application/*", "text/html, */*;q=0.1"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json",
+        "*/*",
+        "application/*",
+        "text/html, */*;q=0.1",
+        "application/json; charset=utf-8",
+        "Application/JSON;q=0.9;charset=UTF-8",
+        "",
+        "text/html;q=0, application/json",
+    ],
+)
 def test_an_acceptable_answer(seller_api, routing, accept):
     assert seller_api.get(routing, headers={"Accept": accept}).status_code == 200
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0"])
+@pytest.mark.parametrize(
+    "accept", ["text/html", "application/xml", "application/json;q=0", "*/*, application/json;q=0.0"]
+)
 def test_an_answer_that_would_not_be_accepted(seller_api, routing, accept):
     assert code(seller_api.get(routing, headers={"Accept": accept})) == (406, "not_acceptable")
 
