@@ -30,7 +30,7 @@ def post_batch(call: ApiCall) -> HttpResponse:
         receipts = intake(call.flow, submissions, origin_of(call), atomic=atomic)
         if atomic and any(receipt.problem for receipt in receipts):
             raise ProblemError(validation_failed(_faults(receipts)))
-        return 200, _answer(receipts, call)
+        return 200, answer_json(receipts, call)
 
     return call.once(work)
 
@@ -70,7 +70,8 @@ def _atomic(query: Mapping[str, str]) -> bool:
     return given == "true"
 
 
-def _answer(receipts: Sequence[Receipt], call: ApiCall) -> dict[str, Any]:
+def answer_json(receipts: Sequence[Receipt], call: ApiCall) -> dict[str, Any]:
+    """What is answered to a batch."""
     counts = Counter(receipt.status for receipt in receipts)
     return {
         **{status: counts[status] for status in ("recorded", "unchanged", "rejected")},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from feedback import lead_query
 from feedback.desk import HIDDEN
-from feedback.intake import validation_failed
 from feedback.match import not_found
 from feedback.models import Feedback
 from feedback.present import amount, state_json
@@ -22,7 +21,7 @@ from feedback.schema.values import UNSTORABLE
 from flows import api
 from flows.http import ApiCall, endpoint, json_response
 from flows.models import Agreement, Delivery, Flow, Lead
-from flows.problems import ProblemError
+from flows.problems import Fault, Problem, ProblemError
 from portal.access import visible_to
 
 
@@ -31,7 +30,7 @@ def get_leads(call: ApiCall) -> HttpResponse:
     agreement, rows = agreement_of(call), _deliveries(call)
     asked = lead_query.read(call.request.GET, rows, agreement, ZoneInfo(call.flow.timezone), timezone.now())
     if isinstance(asked, tuple):
-        raise ProblemError(validation_failed(asked))
+        raise ProblemError(_not_valid(asked))
     found, cursor = lead_query.page(rows.select_related("lead", "source"), asked)
     leads = [lead_json(each, call.flow, agreement) for each in found]
     warnings = {"warnings": asked.warnings} if asked.warnings else {}
@@ -47,9 +46,7 @@ def get_lead(call: ApiCall, lead_id: str) -> HttpResponse:
 def get_history(call: ApiCall, lead_id: str) -> HttpResponse:
     """``GET …/leads/{lead_id}/feedback``: every event, the oldest first."""
     rows = Feedback.objects.filter(delivery=_delivery(call, lead_id)).select_related("change_set")
-    events = list(rows.order_by("occurred_at", "pk"))
-    applied = applied_ids(events)
-    return json_response(200, {"feedback": [_event_json(each, applied) for each in events]})
+    return json_response(200, history_json(list(rows.order_by("occurred_at", "pk"))))
 
 
 def lead_json(delivery: Delivery, flow: Flow, agreement: Agreement) -> dict[str, Any]:
@@ -65,6 +62,12 @@ def lead_json(delivery: Delivery, flow: Flow, agreement: Agreement) -> dict[str,
         "update_window_closes_at": iso(delivery.window_closes_at()),
         "lead": state_json(delivery, flow),
     }
+
+
+def history_json(events: Sequence[Feedback]) -> dict[str, Any]:
+    """The events, in the order given."""
+    applied = applied_ids(events)
+    return {"feedback": [_event_json(each, applied) for each in events]}
 
 
 def agreement_of(call: ApiCall) -> Agreement:
@@ -86,6 +89,11 @@ def applied_ids(events: Iterable[Feedback]) -> set[int]:
             applied.add(event.pk)
         settled |= {name: max(place, settled.get(name, place)) for name in event.values}
     return applied
+
+
+def _not_valid(faults: tuple[Fault, ...]) -> Problem:
+    detail = "The parameters of the address cannot be read. See errors."
+    return Problem(422, "validation_failed", "The question is not valid", detail, faults)
 
 
 def _deliveries(call: ApiCall) -> QuerySet[Delivery]:

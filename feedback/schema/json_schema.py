@@ -140,13 +140,16 @@ def _date_or_time(spec: FieldSpec, terms: Terms) -> Json:
     return {
         "description": "A date, or an ISO 8601 time with an offset. Not in the future.",
         "type": "string",
-        "pattern": f"^({_plain(clock.DATE)}|{_plain(clock.TIME)})$",
+        "pattern": DATE_OR_TIME,
     }
 
 
 def _plain(pattern: re.Pattern[str]) -> str:
     """The expression with ASCII digits for every reader: ``\\d`` is more than that to some."""
     return pattern.pattern.replace(r"\d", "[0-9]")
+
+
+DATE_OR_TIME = f"^({_plain(clock.DATE)}|{_plain(clock.TIME)})$"
 
 
 def _list(spec: FieldSpec, terms: Terms) -> Json:

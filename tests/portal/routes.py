@@ -55,7 +55,7 @@ class Page:
 class Api:
     """An endpoint of one party's API keys; ``either`` where both parties have a use for it."""
 
-    party: dict[str, str]  # method → seller, buyer
+    party: dict[str, str]  # method → seller, buyer, either
     args: Args = field(default=of(Flow))
 
 
@@ -111,6 +111,7 @@ APIS: dict[str, Api] = {
     "api-leads": Api({"GET": "buyer", "POST": "seller"}),
     "api-lead": Api({"GET": "buyer"}, args=of_lead),
     "api-lead-feedback": Api({"GET": "buyer"}, args=of_lead),
+    "api-openapi": Api({"GET": "either"}),
     "api-routing": Api({"GET": "seller"}),
     "api-routing-source": Api({"GET": "seller"}, args=lambda rows: (rows[Flow].public_id, rows[Source].slug)),
 }

@@ -244,7 +244,7 @@ def api_statuses(parties: dict[str, str], method: str, whose: str) -> set[int]:
     if whose in ("none", "wrong"):
         return {401}
     if whose in ("seller", "buyer"):
-        return {200, 201, 202, 400, 415, 422} if whose == party else {403}
+        return {200, 201, 202, 400, 415, 422} if party in (whose, "either") else {403}
     return {404}  # a rival has no agreement on the flow
 
 
