@@ -52,7 +52,7 @@ class Dashboard:
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
-        return figures(self.total, self.question.currency, self.question.maturity_days)
+        return figures(self.total, self.question.currency, self.question.ages)
 
     @cached_property
     def ranking(self) -> Ranking:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
 from feedback.metrics import METRICS, Totals, measure
-from flows.evidence import Measure
+from flows.evidence import Z95, Measure
 from reports.queries import Share
-from reports.words import NBSP, NONE, interval, leads, money, percent, signed, value_of
+from reports.ranking import FEW
+from reports.words import NBSP, NONE, aged, interval, leads, money, percent, signed, value_of
 
 Direction = Literal["good", "bad", "flat"]
 
@@ -35,33 +37,33 @@ class Figure:
     details: tuple[str, ...]
 
 
-def figures(share: Share, currency: str, maturity_days: int) -> tuple[Figure, ...]:
-    """The four cards of the dashboard."""
+def figures(share: Share, currency: str, ages: Sequence[int]) -> tuple[Figure, ...]:
+    """The four cards of the dashboard. ``ages``: after how many days leads are mature, on whichever flow."""
     return (
-        _conversion(share, maturity_days),
+        _conversion(share, ages),
         _quality(share),
         _revenue(share, currency),
         _coverage(share),
     )
 
 
-def _conversion(share: Share, maturity_days: int) -> Figure:
+def _conversion(share: Share, ages: Sequence[int]) -> Figure:
     now, before = _pair("conversion_rate", share.mature, share.mature_before)
-    note = f"leads {maturity_days}+ days old" if maturity_days else "all leads"
+    note = f"leads {aged(ages)}" if any(ages) else "all leads"
     if not now.count:
-        return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, maturity_days))
+        return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, ages))
     counted = f"{share.mature.converted:,} of {now.count:,}"
     details = (interval("conversion_rate", now), counted)
     return _figure("conversion_rate", note, now, before, details)
 
 
-def _young(share: Share, maturity_days: int) -> tuple[str, ...]:
+def _young(share: Share, ages: Sequence[int]) -> tuple[str, ...]:
     """What to say of a conversion rate when no lead is mature."""
     if not share.young.delivered:
         return ("no leads in these days",)
     so_far = measure("conversion_rate", share.young)
     return (
-        f"no lead of these days is {maturity_days} days old yet",
+        f"no lead of these days is {' or '.join(map(str, ages))} days old yet",
         f"so far {percent(so_far.value)} of {so_far.count:,}",
     )
 
@@ -81,12 +83,33 @@ def _revenue(share: Share, currency: str) -> Figure:
 
 def _revenue_change(share: Share, currency: str) -> Change | None:
     """Of the revenue per mature lead: young leads have not brought in yet what they will."""
-    now, before = (measure("revenue_per_lead", part).value for part in (share.mature, share.mature_before))
-    if now is None or not before:
+    now, before = _pair("revenue_per_lead", share.mature, share.mature_before)
+    if min(now.count, before.count) < FEW or not before.value or now.value is None:
         return None
-    grown = (now - before) / before
-    was = f"{money(now, currency)} per mature lead, {money(before, currency)} in the days before"
-    return Change(f"{signed(grown * 100, 0)}{NBSP}% per mature lead", _direction(grown), was)
+    grown = (now.value - before.value) / before.value
+    was = (
+        f"{money(now.value, currency)} on {now.count:,} mature leads, "
+        f"{money(before.value, currency)} on {before.count:,} in as many days before"
+    )
+    chance = _may_be_chance(share.mature, share.mature_before)
+    if chance:
+        was += (
+            f"; with {share.mature.converted:,} and {share.mature_before.converted:,} sold this may be chance"
+        )
+    text = f"{signed(grown * 100, 0)}{NBSP}% per mature lead"
+    return Change(text, "flat" if chance else _direction(grown), was)
+
+
+def _may_be_chance(now: Totals, before: Totals) -> bool:
+    """Whether the revenues per lead differ by less than two would of which nothing but chance is different.
+
+    Amounts of sales are not kept as squares, so the spread is a rough one: sales come at random (Poisson) and
+    their amounts vary as much as they are large, so the variance of a sum of c sales is 2/c of its square.
+    """
+    values = [measure("revenue_per_lead", totals).value or Decimal(0) for totals in (now, before)]
+    sold = (max(now.converted, 1), max(before.converted, 1))
+    variance = sum(2 * value**2 / count for value, count in zip(values, sold, strict=True))
+    return (values[0] - values[1]) ** 2 <= Decimal(Z95) ** 2 * variance
 
 
 def _coverage(share: Share) -> Figure:
@@ -128,7 +151,7 @@ def _change(name: str, now: Measure, before: Measure) -> Change | None:
         return None
     rate = METRICS[name].unit == "rate"
     step = (now.value - before.value) * (100 if rate else 1)
-    was = f"{value_of(name, before)} ({interval(name, before)}) on {before.count:,} in the days before"
+    was = f"{value_of(name, before)} ({interval(name, before)}) on {before.count:,} in as many days before"
     chance = _overlap(now, before)
     direction: Direction = "flat" if chance else _direction(step)
     if chance:

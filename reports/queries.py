@@ -17,16 +17,27 @@ from reports.periods import Period, moments
 from reports.scope import FEEDBACK_CLOCK, Question
 
 NOTHING = Totals()
+SLOTS = {  # of a Share, by whether the cells are of this period, and whether they are alike before and now
+    (True, True): "mature",
+    (True, False): "young",
+    (False, True): "mature_before",
+    (False, False): "rest_before",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Totals of a source over a period and over the one before, each split by maturity."""
+    """Totals of a source over a period and over the one before, each split in two.
+
+    Now: leads that are mature, and young ones. Before: as many days as are mature now, just before the
+    period, and the rest. So ``mature`` and ``mature_before`` are alike: each flow is in both with as many
+    days. All of the period before would be another mix, as the mature part lacks the slow flows' leads.
+    """
 
     mature: Totals = NOTHING
     young: Totals = NOTHING
     mature_before: Totals = NOTHING
-    young_before: Totals = NOTHING
+    rest_before: Totals = NOTHING
 
     @property
     def all(self) -> Totals:
@@ -34,14 +45,14 @@ class Share:
 
     @property
     def all_before(self) -> Totals:
-        return self.mature_before + self.young_before
+        return self.mature_before + self.rest_before
 
     def __add__(self, other: Share) -> Share:
         return Share(
             self.mature + other.mature,
             self.young + other.young,
             self.mature_before + other.mature_before,
-            self.young_before + other.young_before,
+            self.rest_before + other.rest_before,
         )
 
 
@@ -56,17 +67,17 @@ def by_source(question: Question) -> dict[int, Totals]:
 
 
 def shares(question: Question) -> dict[int, Share]:
-    """Per source: this period and the one before, mature and young. By delivery date. One query."""
+    """Per source: this period and the one before, each in its two parts. By delivery date. One query."""
     period = question.period
     groups = totals_of_cells(
         cells(question, Period(period.before().first, period.last)),
         "source_id",
         current=_flag(Q(day__gte=period.first)),
-        mature=_flag(_mature(question)),
+        alike=_flag(_alike(question)),
     )
     slots: defaultdict[int, dict[str, Totals]] = defaultdict(dict)
-    for (source, current, mature), totals in groups.items():
-        slots[source][("mature" if mature else "young") + ("" if current else "_before")] = totals
+    for (source, current, alike), totals in groups.items():
+        slots[source][SLOTS[current, alike]] = totals
     return {source: Share(**each) for source, each in slots.items()}
 
 
@@ -122,13 +133,28 @@ def _in_period(question: Question) -> Q:
 
 def _mature(question: Question) -> Q:
     """Cells old enough to count, on whichever day their flow says."""
+    chosen = Q(pk__in=[])
+    for until, flows in _by_maturity(question).items():
+        chosen |= Q(source__flow__in=flows, day__lte=until)
+    return chosen
+
+
+def _alike(question: Question) -> Q:
+    """The days of the period that are mature, and as many just before it: of each flow its own."""
+    period, chosen = question.period, Q(pk__in=[])
+    for until, flows in _by_maturity(question).items():
+        last = min(until, period.last)
+        first = period.first - (last - period.first + dt.timedelta(days=1))
+        chosen |= Q(source__flow__in=flows, day__range=(first, last))
+    return chosen
+
+
+def _by_maturity(question: Question) -> dict[dt.date, list[int]]:
+    """The flows by the last day whose deliveries are mature."""
     until: defaultdict[dt.date, list[int]] = defaultdict(list)
     for flow in question.flows:
         until[question.matured(flow)].append(flow.pk)
-    chosen = Q(pk__in=[])
-    for day, flows in until.items():
-        chosen |= Q(source__flow__in=flows, day__lte=day)
-    return chosen
+    return until
 
 
 def _flag(condition: Q) -> Case:

@@ -14,6 +14,7 @@ from flows.models import Flow, Rule, Source
 from portal.access import Actor, visible_to
 from portal.models import Buyer
 from reports.periods import Period, today_in
+from reports.words import aged
 
 CONVERSION = "conversion_rate"
 MATURITY_DAYS = 14  # where a flow has no rule on its conversion rate
@@ -107,7 +108,17 @@ class Question:
     @cached_property
     def maturity_days(self) -> int:
         """The longest of the flows asked about: from then on all of them are mature."""
-        return max((self.scope.maturity_days(flow) for flow in self.flows), default=MATURITY_DAYS)
+        return max(self.ages)
+
+    @cached_property
+    def ages(self) -> tuple[int, ...]:
+        """After how many days leads count: one number, or several where the flows differ."""
+        return tuple(sorted({self.scope.maturity_days(flow) for flow in self.flows})) or (MATURITY_DAYS,)
+
+    @cached_property
+    def aged(self) -> str:
+        """Which leads are mature, in words."""
+        return aged(self.ages)
 
     @cached_property
     def mature_until(self) -> dt.date:

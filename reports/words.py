@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from feedback.metrics import METRICS
@@ -86,3 +87,8 @@ def days(period: Period, today: dt.date) -> str:
 
 def leads(count: int) -> str:
     return f"{count:,} lead{'' if count == 1 else 's'}"
+
+
+def aged(ages: Sequence[int]) -> str:
+    """``14+ days old``; ``14+ or 30+ days old, by flow`` where it is not the same for all."""
+    return f"{' or '.join(f'{age}+' for age in ages)} days old{', by flow' if len(ages) > 1 else ''}"

@@ -12,7 +12,7 @@ import pytest
 
 from feedback.models import SourceDay
 from flows.evidence import wilson
-from flows.models import Rule
+from flows.models import Delivery, Rule
 from portal.models import User
 from tests import factories as make
 from tests.reports.conftest import NOW, learn, sell
@@ -74,6 +74,47 @@ def test_changes_of_revenue_and_coverage_compare_mature_leads(world, as_user, kn
     text = page(as_user(world.owner))
     assert "+67 % per mature lead" in figure(text, "revenue")  # $80.00 against $48.00
     assert "−60.0 pts on mature leads" in figure(text, "coverage")  # 40 of 100 against 100 of 100
+
+
+def test_a_slow_flow_is_not_compared_with_a_quick_one(world, as_user, known):
+    """Of the slow flow no lead of these days is mature: its leads before, dear ones, must not stand against
+    the quick flow's now."""
+    slow = make.FlowFactory(seller=world.seller)
+    source = make.SourceFactory(flow=slow)
+    Rule.objects.create(flow=slow, name="Low", metric="conversion_rate", comparison="below",
+                        threshold=Decimal("0.05"), maturity_days=30, action="pause_source")  # fmt: skip
+    make.AgreementFactory(flow=slow, buyer=world.buyer)
+    learn(sell(source, world.buyer, days=40, count=60, revenue=Decimal("20000.00")))
+    learn(sell(source, world.buyer, days=20, count=40))
+    text = page(as_user(world.owner))
+    assert "+67 % per mature lead" in figure(text, "revenue")
+    assert "+2.0 pts" in figure(text, "conversion_rate")
+    assert "leads 14+ or 30+ days old, by flow 8.0 %" in figure(text, "conversion_rate")
+    assert "−60.0 pts" in figure(text, "coverage")
+
+
+def test_as_many_days_are_compared_as_are_mature(world, as_user, known):
+    """Of these 30 days 16 are mature: leads of 46 days ago are not among the 16 days before."""
+    learn(sell(world.source, world.buyer, days=46, count=100, revenue=Decimal("10.00")))
+    assert "+2.0 pts" in figure(page(as_user(world.owner)), "conversion_rate")
+    learn(sell(world.source, world.buyer, days=45, count=100, revenue=Decimal("10.00")))
+    assert "−45.0 pts" in figure(page(as_user(world.owner)), "conversion_rate")  # 8 % against 106 of 200
+
+
+def test_a_change_of_revenue_on_few_sales_is_not_coloured_and_on_few_leads_not_shown(world, as_user, known):
+    text = page(as_user(world.owner))
+    assert re.search(r'<b class="flat" title="[^"]*8 and 6 sold this may be chance">\+67', text)
+    on_that_day = Delivery.objects.filter(delivered_on=(NOW - dt.timedelta(days=20)).date())
+    on_that_day.filter(outcome=None).delete()
+    on_that_day.filter(outcome="no_contact").delete()
+    learn(on_that_day)
+    assert "per mature lead" not in figure(page(as_user(world.owner)), "revenue")
+
+
+def test_a_change_of_revenue_on_many_sales_is_coloured(world, as_user, known):
+    learn(sell(world.source, world.buyer, days=20, count=100, revenue=Decimal("1000.00")))
+    text = page(as_user(world.owner))
+    assert re.search(r'<b class="good" title="[^"]*in as many days before">\+1,025', text)
 
 
 def test_a_period_of_young_leads_says_so_instead_of_showing_a_rate(world, as_user, known):
