@@ -6,19 +6,34 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django_filters.fields import ModelChoiceField
 
 from flows import actions
 from flows.models import Alert, Decision, Flow, Rule, Source
 from portal.access import visible_to
 
 
-def _visible(model: Any) -> Any:
-    """For a choice's queryset: the rows that the one who asks may see."""
+def _visible(model: Any, *with_: str) -> Any:
+    """For a choice's queryset: the rows that the one who asks may see; ``with_``: read along with them."""
 
     def rows(request: Any) -> QuerySet[Any]:
-        return visible_to(request.actor, model.objects.all())
+        rows_ = model.objects.select_related(*with_) if with_ else model.objects.all()
+        return visible_to(request.actor, rows_)
 
     return rows
+
+
+class OfFlowField(ModelChoiceField):
+    """Names the flow too: every new flow brings rules of the same names, and sources may share theirs."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj.name} · {obj.flow.name}"
+
+
+class OfFlowFilter(django_filters.ModelChoiceFilter):
+    """A choice of rows that belong to a flow."""
+
+    field_class = OfFlowField
 
 
 class DecisionFilter(django_filters.FilterSet):
@@ -27,8 +42,8 @@ class DecisionFilter(django_filters.FilterSet):
     flow = django_filters.ModelChoiceFilter(
         queryset=_visible(Flow), to_field_name="public_id", label="Flow", empty_label="all"
     )
-    source = django_filters.ModelChoiceFilter(queryset=_visible(Source), label="Source", empty_label="all")
-    rule = django_filters.ModelChoiceFilter(queryset=_visible(Rule), label="Rule", empty_label="all")
+    source = OfFlowFilter(queryset=_visible(Source, "flow"), label="Source", empty_label="all")
+    rule = OfFlowFilter(queryset=_visible(Rule, "flow"), label="Rule", empty_label="all")
     action = django_filters.ChoiceFilter(
         choices=[(name, action.label) for name, action in actions.REGISTRY.items()],
         label="Action",

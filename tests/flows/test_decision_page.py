@@ -69,6 +69,16 @@ def test_a_decision_is_told_with_its_numbers_and_what_it_changed(world, as_user,
     assert "Applied" in text
 
 
+def test_rules_and_sources_of_one_name_are_told_apart_by_their_flows(world, as_user, decision):
+    other = make.FlowFactory(seller=world.seller)
+    make.SourceFactory(flow=other, name=world.source.name)
+    Rule.objects.create(flow=other, name="Pause low quality", action="pause_source", metric="average_quality")
+    text = words(as_user(world.owner).get("/decisions/"))
+    for flow in (world.flow, other):
+        assert f"Pause low quality · {flow.name}" in text
+        assert f"{world.source.name} · {flow.name}" in text
+
+
 @pytest.mark.parametrize(
     ("action", "before", "after", "said"),
     [
