@@ -46,7 +46,7 @@ def get_routing(call: ApiCall, source: str | None = None) -> HttpResponse:
     as_of = f"{timezone.now().astimezone(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
     tag = etag(entries)
     data = {"as_of": as_of, "sources": entries} if source is None else {**entries[0], "as_of": as_of}
-    response = json_response(200, data, {"ETag": tag})
+    response = json_response(200, data, {"ETag": tag, "Cache-Control": "private, no-cache"})
     conditional = get_conditional_response(call.request, etag=tag, response=response)
     assert isinstance(conditional, HttpResponse)  # noqa: S101  # it is the response or a 304
     return conditional
