@@ -39,7 +39,8 @@ def post_lead(call: ApiCall) -> HttpResponse:
 def get_routing(call: ApiCall, source: str | None = None) -> HttpResponse:
     """``GET /flows/{flow_id}/routing`` and ``…/{source}``; 304 where nothing but the time has changed."""
     rows = visible_to(call.actor, call.flow.sources.order_by("slug"))
-    sources = list(rows if source is None else rows.filter(slug=source))
+    named = "\0" not in (source or "")  # PostgreSQL refuses to look for a NUL
+    sources = list(rows if source is None else rows.filter(slug=source) if named else ())
     if source is not None and not sources:
         raise refusal(404, "not_found", "No such source", "This flow has no source of this name.")
     entries = routing(call.flow, sources)

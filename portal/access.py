@@ -118,7 +118,8 @@ def visible_to(actor: Actor, queryset: QuerySet[M]) -> QuerySet[M]:
 
 def get_or_404(actor: Actor, queryset: QuerySet[M], **lookup: Any) -> M:
     """The one visible row that fits ``lookup``, or Http404 with the same words in every case."""
-    row = visible_to(actor, queryset).filter(**lookup).first()
+    named = not any("\0" in str(value) for value in lookup.values())  # PostgreSQL refuses to look for a NUL
+    row = visible_to(actor, queryset).filter(**lookup).first() if named else None
     if row is None:
         raise Http404("There is nothing here, or it is not yours to see.")
     return row

@@ -186,3 +186,12 @@ def test_work_that_breaks_halfway_leaves_nothing(world, seller_api, leads, monke
     body = {"source": world.source.slug, "buyer": world.buyer.slug, "lead": {"email": "maria@example.org"}}
     assert code(seller_api.post(leads, body))[0] == 500
     assert world.flow.leads.filter(email="maria@example.org").count() == 0
+
+
+@pytest.mark.parametrize("path", ["/flows/a%00b/routing", "/flows/a%00b/leads", "{routing}/a%00b"])
+def test_a_nul_in_the_address_finds_nothing(seller_api, routing, path):
+    method = "POST" if path.endswith("leads") else "GET"
+    status, problem = code(
+        seller_api.send(method, path.format(routing=routing), {} if method == "POST" else None)
+    )
+    assert (status, problem) == (404, "not_found" if "{routing}" in path else "flow_not_found")
