@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -32,16 +33,16 @@ class EditCell:
     fault: str = ""
     yours: str | None = None
 
-    @property
+    @cached_property
     def id(self) -> str:
         return f"{self.spec.name}-{self.sheet.delivery.public_id}"
 
-    @property
+    @cached_property
     def stands(self) -> str:
         """The text of what is on record."""
         return text_of(value_json(self.sheet.delivery, self.spec, self.sheet.flow), self.spec.kind)
 
-    @property
+    @cached_property
     def text(self) -> str:
         if self.typed is not None:
             return self.typed
@@ -51,7 +52,7 @@ class EditCell:
     def tone(self) -> str:
         return tone(self.text) if self.spec.name in STATUS_FIELDS else ""
 
-    @property
+    @cached_property
     def choices(self) -> Choices:
         offered = choices_of(self.spec, self.stands)
         if self.spec.name == "quality_score":

@@ -26,6 +26,7 @@ GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)  # 1,234.50
 VERSION = re.compile(r"\d{1,9}", re.ASCII)
 LOCAL_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")  # as it may send it
 Choices = list[tuple[str, str]]
+OUTCOMES: Choices = list(Outcome.choices)
 
 
 def text_of(value: Any, kind: str) -> str:
@@ -51,7 +52,7 @@ def choices_of(spec: FieldSpec, now: str) -> Choices:
     """The values that a field offers, without the empty one; ``now`` stays on offer, whatever it is."""
     offered: Choices = [(value, value.replace("_", " ").capitalize()) for value in spec.choices]
     if spec.kind == "outcome":
-        offered = list(Outcome.choices)
+        offered = list(OUTCOMES)
     elif spec.kind == "boolean":
         offered = [("yes", "Yes"), ("no", "No")]
     elif spec.name == "quality_score":

@@ -16,6 +16,7 @@ from feedback.schema import FieldSpec
 from flows.models import ConversionStatus, Flow, Outcome
 
 NOTHING = "–"
+OUTCOMES: Mapping[str, str] = dict(Outcome.choices)
 TONES: Mapping[str, str] = {
     Outcome.CONVERTED: "good",
     Outcome.CONTACTED: "info",
@@ -75,7 +76,7 @@ def _plain(value: Any, flow: Flow) -> str:
 
 
 KINDS: Mapping[str, Callable[[Any, Flow], str]] = {
-    "outcome": lambda value, flow: dict(Outcome.choices).get(value, value),
+    "outcome": lambda value, flow: OUTCOMES.get(value, value),
     "money": money,
     "time": lambda value, flow: when(dt.datetime.fromisoformat(value)),
     "date": lambda value, flow: date_format(dt.date.fromisoformat(value), "j M Y"),
