@@ -24,6 +24,8 @@ def contact(sheet: Sheet) -> Facts:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
     if value is None or isinstance(value, str):
         return value or ""
     return json.dumps(value, ensure_ascii=False)

@@ -25,7 +25,7 @@ class LogInForm(Plain, allauth.LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].widget.attrs["autocomplete"] = "username"
+        self.fields["login"].widget.attrs.update(autocomplete="username", autofocus=True)
 
 
 class PasswordChangeForm(Plain, allauth.ChangePasswordForm):

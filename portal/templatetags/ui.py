@@ -144,9 +144,9 @@ def sort_arrow(column: Any) -> SafeString:
 
 @register.simple_tag
 def page_link(table: Any, number: int, name: object, label: object) -> SafeString:
-    """A link of the pager; its id keeps the focus on it when the page is swapped."""
+    """A link of the pager. Its id keeps the focus on it when the page is swapped; that shows from its top."""
     url = url_with(table.request, page=number if number > 1 else None)
     spoken = f"Page {label}" if isinstance(label, int) else f"{label} page"
     here = SafeString(' aria-current="page"') if label == table.page.number else ""
-    link = '<a id="page-{}" href="{}" hx-get="{}" hx-push-url="true" aria-label="{}"{}>{}</a>'
-    return format_html(link, name, url, url, spoken, here, label)
+    link = '<a id="page-{}" href="{}" hx-get="{}" hx-push-url="true" hx-swap="{}" aria-label="{}"{}>{}</a>'
+    return format_html(link, name, url, url, "outerHTML show:top", spoken, here, label)
