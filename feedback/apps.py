@@ -19,4 +19,5 @@ class FeedbackConfig(AppConfig):
         register(
             NavItem("Leads", "lead-list", BUYERS, 10, badge=due_badge),
             NavItem("Uploads", "upload-list", BUYERS, 20),
+            NavItem("Developers", "developers", BUYERS, 10, section="Set-up"),
         )

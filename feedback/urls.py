@@ -1,7 +1,7 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from feedback import api, batches, lead_views, reading, upload_views
+from feedback import api, batches, developer_views, guide_views, lead_views, reading, upload_views
 from feedback.openapi import openapi
 
 urlpatterns: list[URLPattern] = [
@@ -19,4 +19,11 @@ urlpatterns: list[URLPattern] = [
     path("uploads/<str:upload_id>/", upload_views.upload_detail, name="upload-detail"),
     path("uploads/<str:upload_id>/progress/", upload_views.upload_progress, name="upload-progress"),
     path("uploads/<str:upload_id>/errors.csv", upload_views.upload_errors, name="upload-errors"),
+    path("developers/", developer_views.developers, name="developers"),
+    path("developers/log/", developer_views.RequestList.as_view(), name="request-list"),
+    path("developers/log/<int:pk>/", developer_views.request_detail, name="request-detail"),
+    path("developers/test/", developer_views.integration_test, name="integration-test"),
+    path("developers/<str:flow_id>/guide/", guide_views.guide, name="guide"),
+    path("developers/<str:flow_id>/guide/<int:pk>/renew/", guide_views.guide_renew, name="guide-renew"),
+    path("guide/<str:token>/", guide_views.guide_shared, name="guide-shared"),
 ]

@@ -23,6 +23,7 @@ from flows.models import (
     Flow,
     Lead,
     OutboxMessage,
+    RequestLog,
     Rule,
     Source,
     SuppressionEntry,
@@ -98,6 +99,11 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         ),
         OutboxMessage: OutboxMessage.objects.create(
             seller=seller, kind="email", payload={"to": token}, last_error=f"{token} error"
+        ),
+        RequestLog: RequestLog.objects.create(
+            request_id=f"{token}-1", at=now(), api_key=key, seller=seller, buyer=buyer, flow=flow,
+            method="POST", path=f"/flows/{token}/feedback", status=404, code="lead_not_found", duration_ms=9,
+            lead_id=f"evt_{token}", body_bytes=2, body="{}",
         ),
         Lead: world.delivery.lead,
         Delivery: world.delivery,

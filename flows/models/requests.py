@@ -53,3 +53,8 @@ class RequestLog(models.Model):
 
     def __str__(self) -> str:
         return self.request_id
+
+    @property
+    def said(self) -> str:
+        """The answer in a word: the problem's code, or what became of the feedback."""
+        return self.code or str(self.answer.get("status", ""))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedback.models import Upload
-from flows.models import Alert, Decision, Delivery, Flow, Source
+from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Source
 
 Rows = dict[type, Any]
 Args = Callable[[Rows], tuple]
@@ -35,6 +35,10 @@ def of(model: type, attribute: str = "public_id") -> Args:
 
 def of_lead(rows: Rows) -> tuple:
     return rows[Flow].public_id, rows[Delivery].public_id
+
+
+def of_agreement(rows: Rows) -> tuple:
+    return rows[Flow].public_id, rows[Agreement].pk
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,12 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     "account_reset_password_done": {"GET": {200}, "HEAD": {200}},
     "account_reset_password_from_key": {method: {200} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")},
     "account_reset_password_from_key_done": {"GET": {200}, "HEAD": {200}},
+    "guide-shared": {"GET": {404}, "HEAD": {404}},
 }
-PUBLIC_ARGS: dict[str, tuple] = {"account_reset_password_from_key": ("1", "no-such-key")}
+PUBLIC_ARGS: dict[str, tuple] = {
+    "account_reset_password_from_key": ("1", "no-such-key"),
+    "guide-shared": ("no-such-link",),
+}
 
 PAGES: dict[str, Page] = {
     "membership": Page(EVERYBODY, POST),
@@ -95,6 +103,12 @@ PAGES: dict[str, Page] = {
     "upload-detail": Page(BUYERS, args=of(Upload)),
     "upload-progress": Page(BUYERS, args=of(Upload)),
     "upload-errors": Page(BUYERS, args=of(Upload)),
+    "developers": Page(BUYERS),
+    "request-list": Page(BUYERS),
+    "request-detail": Page(BUYERS, args=of(RequestLog, "pk")),
+    "integration-test": Page(BUYERS, READ | POST),
+    "guide": Page(EVERYBODY, args=of(Flow)),
+    "guide-renew": Page(frozenset({"owner", "manager"}), POST, args=of_agreement),
     "dashboard": Page(SELLERS),
     "source-report": Page(SELLERS),
     "source-report-csv": Page(SELLERS),
@@ -143,6 +157,7 @@ MODELS: dict[str, Admin] = {
     "flows_decision": Admin(),
     "flows_alert": Admin(),
     "flows_outboxmessage": Admin(),
+    "flows_requestlog": Admin(),
     "flows_lead": Admin(),
     "flows_delivery": Admin(),
     "feedback_feedback": Admin(),

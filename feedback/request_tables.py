@@ -1,0 +1,118 @@
+"""The list of API requests: what a line shows, and what may be asked of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import django_filters
+import django_tables2 as tables
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from feedback.lead_requests import naming
+from feedback.wording import NOTHING
+from flows.explanations import PROBLEMS
+from flows.models import ApiKey, RequestLog
+from portal.access import visible_to
+from portal.tables import DATE, NumberColumn, SearchFilter, Table
+from portal.templatetags.ui import ago, pill
+
+Rows = QuerySet[RequestLog]
+CLASSES = {"ok": (200, 399), "refused": (400, 499), "failed": (500, 599)}
+EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)
+
+
+def tone_of(status: int) -> str:
+    """Good for what went through, amber for a refusal, red for a fault of ours."""
+    return "good" if status < 400 else "warn" if status < 500 else "bad"
+
+
+class RequestTable(Table):
+    """API requests, newest first."""
+
+    request = tables.Column(accessor="path", orderable=False)
+    at = tables.Column("When")
+    key = tables.Column(accessor="api_key__name", orderable=False)
+    lead = tables.Column("Lead id", accessor="lead_id", empty_values=(), orderable=False)
+    took = NumberColumn(verbose_name="Took, ms", accessor="duration_ms", orderable=False)
+    status = tables.Column("Answer", orderable=False, attrs={"td": {"class": "card-corner"}})
+
+    caption = "API requests"
+    row_header = "request"
+    empty_title = "No requests yet"
+    empty_hint = "Every request that is made with one of your API keys shows here for 30 days."
+
+    def render_request(self, record: RequestLog) -> SafeString:
+        return format_html(
+            '<a class="cell-main" href="{}">{} …{}</a><span class="cell-sub code">{}</span>',
+            reverse("request-detail", args=[record.pk]),
+            record.method,
+            record.path[record.path.find("/", 7) :] if record.path.startswith("/flows/") else record.path,
+            record.request_id,
+        )
+
+    def render_at(self, value: dt.datetime) -> SafeString:
+        return ago(value)
+
+    def render_key(self, record: RequestLog) -> SafeString:
+        mode = "live" if record.api_key.livemode else "test"
+        return format_html('{} <span class="muted">{}</span>', record.api_key.name, mode)
+
+    def render_lead(self, record: RequestLog) -> SafeString | str:
+        if record.lead_ids:
+            return f"{len(record.lead_ids.split())} leads"
+        return format_html('<span class="code">{}</span>', record.lead_id) if record.lead_id else NOTHING
+
+    def render_status(self, record: RequestLog) -> SafeString:
+        shown = pill(str(record.status), tone_of(record.status))
+        return format_html('{}<span class="cell-sub">{}</span>', shown, record.said)
+
+
+def own_keys(request: Any) -> QuerySet[ApiKey]:
+    """The keys that the one who asks may see."""
+    return visible_to(request.actor, ApiKey.objects.order_by("name", "pk"))
+
+
+class RequestFilter(django_filters.FilterSet):
+    """Every filter stands in the address."""
+
+    lead = SearchFilter(method="of_lead", label="Lead id or your own id")
+    key = django_filters.ModelChoiceFilter(
+        field_name="api_key", queryset=own_keys, label="Key", empty_label="all"
+    )
+    answer = django_filters.ChoiceFilter(
+        choices=[("ok", "went through"), ("refused", "refused (4xx)"), ("failed", "failed (5xx)")],
+        method="of_class",
+        label="Answer",
+        empty_label="any",
+    )
+    code = django_filters.ChoiceFilter(
+        choices=[(code, code) for code in PROBLEMS], label="Code", empty_label="any"
+    )
+    since = django_filters.DateFilter(method="from_day", label="From", widget=DATE)
+    until = django_filters.DateFilter(method="to_day", label="To", widget=DATE)
+
+    class Meta:
+        model = RequestLog
+        fields: list[str] = []
+
+    def of_lead(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(naming(self.request.actor, value))
+
+    def of_class(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(status__range=CLASSES[value])
+
+    def from_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
+        return rows.filter(at__gte=_midnight(value))
+
+    def to_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
+        return rows.filter(at__lt=_midnight(value) + dt.timedelta(days=1))
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    """The beginning of a day in the person's time zone."""
+    return timezone.make_aware(dt.datetime.combine(min(max(day, EARLIEST), LATEST), dt.time()))
