@@ -86,14 +86,16 @@ def explain(numbers: Mapping[str, Any]) -> str:
         return f"{numbers['lead_id']} came back as {numbers['outcome'].replace('_', ' ')}"
     metric = METRICS[numbers["metric"]]
     last = dt.date.fromisoformat(numbers["to"])
+    value, threshold = numbers["value"], numbers["threshold"]
+    places = 2 if _shown(value, metric.unit) == _shown(threshold, metric.unit) else 1
     interval = ""
     if numbers["low"] is not None:
-        low, high = (_shown(numbers[end], metric.unit) for end in ("low", "high"))
+        low, high = (_shown(numbers[end], metric.unit, places) for end in ("low", "high"))
         interval = f" (95 %: {low.removesuffix(' %')}–{high})"
     return (
-        f"{metric.label} {_shown(numbers['value'], metric.unit)}{interval} on {numbers['count']:,} "
+        f"{metric.label} {_shown(value, metric.unit, places)}{interval} on {numbers['count']:,} "
         f"{metric.counted} in the {numbers['window_days']} days to {last.day} {last:%b} "
-        f"is {numbers['comparison']} {_threshold(numbers['threshold'], metric.unit)}"
+        f"is {numbers['comparison']} {_threshold(threshold, metric.unit)}"
     )
 
 
@@ -101,10 +103,10 @@ def _number(value: Decimal | None) -> float | None:
     return None if value is None else round(float(value), 6)
 
 
-def _shown(value: float, unit: str) -> str:
+def _shown(value: float, unit: str, places: int = 1) -> str:
     if unit == "rate":
-        return f"{value * 100:.1f} %"
-    return f"{value:.1f}" if unit == "score" else f"{value:,.2f}"
+        return f"{value * 100:.{places}f} %"
+    return f"{value:.{places}f}" if unit == "score" else f"{value:,.2f}"
 
 
 def _threshold(value: float, unit: str) -> str:

@@ -6,6 +6,12 @@ class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "People and parties"
 
+    def ready(self) -> None:
+        from portal.access import SELLERS
+        from portal.navigation import NavItem, register
+
+        register(NavItem("People", "admin:portal_membership_changelist", SELLERS, order=35, section="Set-up"))
+
 
 class SellerAdminConfig(AdminConfig):
     """The Django admin, opened to sellers and scoped to their own rows."""

@@ -60,6 +60,13 @@ def test_the_reason_is_a_sentence():
     )
 
 
+def test_a_value_close_to_the_threshold_is_told_to_two_places():
+    measure = Measure(Decimal("2.9821"), 162, Decimal("2.8400"), Decimal("3.1242"))
+    assert explain(evaluate(condition(), measure, TODAY)) == (
+        "Average quality 2.98 (95 %: 2.84–3.12) on 162 scores in the 30 days to 12 Nov is below 3.0"
+    )
+
+
 def test_the_reason_of_a_rate_is_in_per_cent():
     rate = condition(metric="conversion_rate", threshold=Decimal("0.05"), min_count=100, maturity_days=14)
     measured = metrics.measure("conversion_rate", metrics.Totals(delivered=1203, converted=37))
