@@ -48,13 +48,14 @@ def figures(share: Share, currency: str, ages: Sequence[int]) -> tuple[Figure, .
 
 
 def _conversion(share: Share, ages: Sequence[int]) -> Figure:
-    now, before = _pair("conversion_rate", share.mature, share.mature_before)
+    now = measure("conversion_rate", share.mature)
     note = f"leads {aged(ages)}" if any(ages) else "all leads"
     if not now.count:
         return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, ages))
     counted = f"{share.mature.converted:,} of {now.count:,}"
     details = (interval("conversion_rate", now), counted)
-    return _figure("conversion_rate", note, now, before, details)
+    change = _change("conversion_rate", *_pair("conversion_rate", share.compared, share.mature_before))
+    return _figure("conversion_rate", note, now, change, details)
 
 
 def _young(share: Share, ages: Sequence[int]) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def _young(share: Share, ages: Sequence[int]) -> tuple[str, ...]:
 def _quality(share: Share) -> Figure:
     now, before = _pair("average_quality", share.all, share.all_before)
     details = (interval("average_quality", now), f"{now.count:,} score{'' if now.count == 1 else 's'}")
-    return _figure("average_quality", "scores 1–5", now, before, details)
+    return _figure("average_quality", "scores 1–5", now, _change("average_quality", now, before), details)
 
 
 def _revenue(share: Share, currency: str) -> Figure:
@@ -83,7 +84,7 @@ def _revenue(share: Share, currency: str) -> Figure:
 
 def _revenue_change(share: Share, currency: str) -> Change | None:
     """Of the revenue per mature lead: young leads have not brought in yet what they will."""
-    now, before = _pair("revenue_per_lead", share.mature, share.mature_before)
+    now, before = _pair("revenue_per_lead", share.compared, share.mature_before)
     if min(now.count, before.count) < FEW or not before.value or now.value is None:
         return None
     grown = (now.value - before.value) / before.value
@@ -91,11 +92,10 @@ def _revenue_change(share: Share, currency: str) -> Change | None:
         f"{money(now.value, currency)} on {now.count:,} mature leads, "
         f"{money(before.value, currency)} on {before.count:,} in as many days before"
     )
-    chance = _may_be_chance(share.mature, share.mature_before)
+    chance = _may_be_chance(share.compared, share.mature_before)
     if chance:
-        was += (
-            f"; with {share.mature.converted:,} and {share.mature_before.converted:,} sold this may be chance"
-        )
+        sold = f"{share.compared.converted:,} and {share.mature_before.converted:,} sold"
+        was += f"; with {sold} this may be chance"
     text = f"{signed(grown * 100, 0)}{NBSP}% per mature lead"
     return Change(text, "flat" if chance else _direction(grown), was)
 
@@ -118,7 +118,7 @@ def _coverage(share: Share) -> Figure:
     silent = share.all.delivered - share.all.with_feedback
     counted = f"{share.all.with_feedback:,} of {now.count:,}"
     details = (interval("coverage", now), counted, f"{leads(silent)} silent")
-    change = _change("coverage", *_pair("coverage", share.mature, share.mature_before))
+    change = _change("coverage", *_pair("coverage", share.compared, share.mature_before))
     if change:
         change = replace(change, text=f"{change.text} on mature leads")
     return Figure(
@@ -130,13 +130,13 @@ def _pair(name: str, now: Totals, before: Totals) -> tuple[Measure, Measure]:
     return measure(name, now), measure(name, before)
 
 
-def _figure(name: str, note: str, now: Measure, before: Measure, details: tuple[str, ...]) -> Figure:
+def _figure(name: str, note: str, now: Measure, change: Change | None, details: tuple[str, ...]) -> Figure:
     return Figure(
         name,
         METRICS[name].label,
         note,
         value_of(name, now),
-        _change(name, now, before),
+        change,
         _said(details),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
@@ -32,12 +33,14 @@ class Share:
     Now: leads that are mature, and young ones. Before: as many days as are mature now, just before the
     period, and the rest. So ``mature`` and ``mature_before`` are alike: each flow is in both with as many
     days. All of the period before would be another mix, as the mature part lacks the slow flows' leads.
+    ``compared`` is ``mature`` without the flows that had not begun by then.
     """
 
     mature: Totals = NOTHING
     young: Totals = NOTHING
     mature_before: Totals = NOTHING
     rest_before: Totals = NOTHING
+    compared: Totals = NOTHING
 
     @property
     def all(self) -> Totals:
@@ -53,6 +56,7 @@ class Share:
             self.young + other.young,
             self.mature_before + other.mature_before,
             self.rest_before + other.rest_before,
+            self.compared + other.compared,
         )
 
 
@@ -78,7 +82,23 @@ def shares(question: Question) -> dict[int, Share]:
     slots: defaultdict[int, dict[str, Totals]] = defaultdict(dict)
     for (source, current, alike), totals in groups.items():
         slots[source][SLOTS[current, alike]] = totals
-    return {source: Share(**each) for source, each in slots.items()}
+    comparable = {source.pk for source in question.sources if _had_begun(question, source.flow_id)}
+    return {source: _share(each, source in comparable) for source, each in slots.items()}
+
+
+def _share(slots: Mapping[str, Totals], comparable: bool) -> Share:
+    """Of a flow that began meanwhile nothing before is alike."""
+    share = Share(**slots)
+    if comparable:
+        return replace(share, compared=share.mature)
+    return replace(share, mature_before=NOTHING, rest_before=share.all_before)
+
+
+def _had_begun(question: Question, flow_id: int) -> bool:
+    """Whether the flow delivered leads already on the first of the days before that are compared."""
+    since = [source.since for source in question.sources if source.flow_id == flow_id and source.since]  # type: ignore[attr-defined]  # annotated
+    flow = next(flow for flow in question.flows if flow.pk == flow_id)
+    return bool(since) and min(since) <= _alike_days(question.period, question.matured(flow))[0]
 
 
 def by_day(question: Question, period: Period) -> dict[dt.date, Totals]:
@@ -141,12 +161,16 @@ def _mature(question: Question) -> Q:
 
 def _alike(question: Question) -> Q:
     """The days of the period that are mature, and as many just before it: of each flow its own."""
-    period, chosen = question.period, Q(pk__in=[])
+    chosen = Q(pk__in=[])
     for until, flows in _by_maturity(question).items():
-        last = min(until, period.last)
-        first = period.first - (last - period.first + dt.timedelta(days=1))
-        chosen |= Q(source__flow__in=flows, day__range=(first, last))
+        chosen |= Q(source__flow__in=flows, day__range=_alike_days(question.period, until))
     return chosen
+
+
+def _alike_days(period: Period, until: dt.date) -> tuple[dt.date, dt.date]:
+    """From as many days before the period as are mature in it, to the last of these; none where none is."""
+    last = min(until, period.last)
+    return period.first - (last - period.first + dt.timedelta(days=1)), last
 
 
 def _by_maturity(question: Question) -> dict[dt.date, list[int]]:

@@ -28,15 +28,18 @@ class Scope:
     actor: Actor
     flows: tuple[Flow, ...]
     buyers: tuple[Buyer, ...]
-    sources: tuple[Source, ...]  # each with ``computed_at``: when its newest cell was computed
+    sources: tuple[
+        Source, ...
+    ]  # each with ``computed_at``, when its newest cell was, and ``since``, its first day
     rules: tuple[Rule, ...]
 
     @classmethod
     def of(cls, actor: Actor) -> Scope:
         """Four queries."""
         newest = SourceDay.objects.filter(source=OuterRef("pk")).order_by("-computed_at")
+        first = SourceDay.objects.filter(source=OuterRef("pk")).order_by("day")
         sources = visible_to(actor, Source.objects.all()).annotate(
-            computed_at=Subquery(newest.values("computed_at")[:1])
+            computed_at=Subquery(newest.values("computed_at")[:1]), since=Subquery(first.values("day")[:1])
         )
         rules = visible_to(actor, Rule.objects.filter(enabled=True, metric=CONVERSION))
         return cls(

@@ -69,6 +69,7 @@ def known(world):
         *sell(source, buyer, days=3, count=49),
         *sell(source, buyer, days=40, count=6, revenue=Decimal("800.00"), quality_score=4),
         *sell(source, buyer, days=40, count=94, outcome="bad_info"),
+        *sell(source, buyer, days=90),  # the flow is an old one
     ]
     learn(made)
     return made

@@ -93,6 +93,17 @@ def test_a_slow_flow_is_not_compared_with_a_quick_one(world, as_user, known):
     assert "−60.0 pts" in figure(text, "coverage")
 
 
+def test_a_flow_that_began_meanwhile_is_not_compared(world, as_user, known):
+    source = make.SourceFactory(flow=make.FlowFactory(seller=world.seller))
+    make.AgreementFactory(flow=source.flow, buyer=world.buyer)
+    learn(sell(source, world.buyer, days=31, count=100, revenue=Decimal("20000.00")))
+    learn(sell(source, world.buyer, days=20, count=100))
+    text = page(as_user(world.owner))
+    assert "8 of 200" in figure(text, "conversion_rate")  # what is shown is of all,
+    assert "+2.0 pts" in figure(text, "conversion_rate")  # what is compared is not
+    assert "+67 % per mature lead" in figure(text, "revenue")
+
+
 def test_as_many_days_are_compared_as_are_mature(world, as_user, known):
     """Of these 30 days 16 are mature: leads of 46 days ago are not among the 16 days before."""
     learn(sell(world.source, world.buyer, days=46, count=100, revenue=Decimal("10.00")))
