@@ -31,8 +31,12 @@
     live.append(box);
   }
 
-  function failed(status) {
+  function failed(status, control) {
     toast(words[status] || "Something went wrong on the server. Nothing was saved; try again.");
+    // A cell never shows a choice that was not saved; what was typed stays, marked.
+    if (!control?.matches?.(".edit-control")) return;
+    if (control.options) for (const option of control.options) option.selected = option.defaultSelected;
+    else control.setAttribute("aria-invalid", "true");
   }
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -41,9 +45,9 @@
     for (const [name, value] of [...values.entries()]) if (value === "") values.delete(name);
   });
 
-  document.addEventListener("htmx:sendError", () => failed(0));
-  document.addEventListener("htmx:timeout", () => failed(0));
-  document.addEventListener("htmx:responseError", (event) => failed(event.detail.xhr.status));
+  document.addEventListener("htmx:sendError", (event) => failed(0, event.detail.elt));
+  document.addEventListener("htmx:timeout", (event) => failed(0, event.detail.elt));
+  document.addEventListener("htmx:responseError", (event) => failed(event.detail.xhr.status, event.detail.elt));
 
   // What is being typed while an answer arrives is not taken away by it.
   let typing = null;
