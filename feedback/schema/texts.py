@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+INTEGER = re.compile(r"([+-]?\d{1,18})(?:\.0+)?", re.ASCII)
 GROUPED = re.compile(r"-?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII)  # 1.234.567,89
 SEPARATORS = re.compile(r"[;|]")
 YES, NO = ("yes", "y", "true", "t", "1"), ("no", "n", "false", "f", "0")
@@ -47,7 +47,9 @@ def _boolean(text: str) -> Any:
 
 
 def _integer(text: str) -> Any:
-    return int(text) if INTEGER.fullmatch(text) else text
+    """``5.0`` too: so spreadsheets and data frames write a whole number in a column with gaps."""
+    match = INTEGER.fullmatch(text)
+    return int(match[1]) if match else text
 
 
 def _texts(text: str) -> list[str]:

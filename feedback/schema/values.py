@@ -50,11 +50,13 @@ def boolean(value: object, reading: Reading) -> bool:
 
 
 def integer(low: int = -SAFE_INTEGER, high: int = SAFE_INTEGER) -> Reader:
-    """A whole number within bounds, as a JSON number."""
+    """A whole number within bounds, as a JSON number; ``5.0`` is one, as JSON Schema has it."""
 
     def read(value: object, reading: Reading) -> int:
+        if isinstance(value, Decimal) and value.is_finite() and value.adjusted() < 17 and value % 1 == 0:
+            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise RefusedError("invalid_type", "Send a whole number, without quotes or a decimal point.")
+            raise RefusedError("invalid_type", "Send a whole number, without quotes or decimals.")
         if not low <= value <= high:
             raise RefusedError("out_of_range", f"Send a whole number from {low} to {high}.")
         return value
