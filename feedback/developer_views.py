@@ -78,7 +78,7 @@ def request_detail(request: ActorRequest, pk: int) -> HttpResponse:
     faults = [{**fault, "words": explain(fault["code"])} for fault in call.answer.get("errors", [])]
     context = {
         "call": call,
-        "tone": tone_of(call.status),
+        "tone": tone_of(call),
         "words": explain(call.code) if call.code else None,
         "faults": faults,
         "more": call.answer.get("faults", 0) - len(faults),
@@ -96,7 +96,6 @@ class TrialForm(forms.Form):
     )
     body = forms.CharField(
         label="Body, JSON",
-        required=False,
         strip=False,
         max_length=LONGEST,
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "code"}),

@@ -39,7 +39,6 @@ QUALITIES: Mapping[int, str] = {
 KINDS: Mapping[str, str] = {
     **dict(Field.Kind.choices),
     "outcome": "Word",
-    "boolean": "true or false",
     "choice": "Word",
     "list": "List of texts",
 }
@@ -187,6 +186,8 @@ def _field(spec: FieldSpec, terms: Terms) -> GuideField:
 
 def _limits(shape: Mapping[str, Any]) -> str:
     """The schema's limits in words, where they tell anything."""
+    if "boolean" in shape["type"]:
+        return "true or false, without quotes."
     if "maxItems" in shape:
         return f"At most {shape['maxItems']} texts of {shape['items']['maxLength']:,} characters."
     if "string" in shape["type"] and "number" not in shape["type"] and "maxLength" in shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import django_filters
@@ -22,21 +23,24 @@ from portal.tables import DATE, NumberColumn, SearchFilter, Table
 from portal.templatetags.ui import ago, pill
 
 Rows = QuerySet[RequestLog]
+FLOW = re.compile(r"^/flows/[^/]+/")
 CLASSES = {"ok": (200, 399), "refused": (400, 499), "failed": (500, 599)}
 EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)
 
 
-def tone_of(status: int) -> str:
-    """Good for what went through, amber for a refusal, red for a fault of ours."""
-    return "good" if status < 400 else "warn" if status < 500 else "bad"
+def tone_of(call: RequestLog) -> str:
+    """Good for what went through, amber for a refusal of all or of some rows, red for a fault of ours."""
+    if call.status >= 500:
+        return "bad"
+    return "warn" if call.status >= 400 or call.answer.get("rejected") else "good"
 
 
 class RequestTable(Table):
     """API requests, newest first."""
 
-    request = tables.Column(accessor="path", orderable=False)
+    request = tables.Column("Request", accessor="path", orderable=False)
     at = tables.Column("When")
-    key = tables.Column(accessor="api_key__name", orderable=False)
+    key = tables.Column("Key", accessor="api_key__name", orderable=False)
     lead = tables.Column("Lead id", accessor="lead_id", empty_values=(), orderable=False)
     took = NumberColumn(verbose_name="Took, ms", accessor="duration_ms", orderable=False)
     status = tables.Column("Answer", orderable=False, attrs={"td": {"class": "card-corner"}})
@@ -48,10 +52,10 @@ class RequestTable(Table):
 
     def render_request(self, record: RequestLog) -> SafeString:
         return format_html(
-            '<a class="cell-main" href="{}">{} …{}</a><span class="cell-sub code">{}</span>',
+            '<a class="cell-main" href="{}">{} {}</a><span class="cell-sub code">{}</span>',
             reverse("request-detail", args=[record.pk]),
             record.method,
-            record.path[record.path.find("/", 7) :] if record.path.startswith("/flows/") else record.path,
+            FLOW.sub("…/", record.path),
             record.request_id,
         )
 
@@ -60,16 +64,17 @@ class RequestTable(Table):
 
     def render_key(self, record: RequestLog) -> SafeString:
         mode = "live" if record.api_key.livemode else "test"
-        return format_html('{} <span class="muted">{}</span>', record.api_key.name, mode)
+        return format_html('<span>{} <span class="muted">{}</span></span>', record.api_key.name, mode)
 
     def render_lead(self, record: RequestLog) -> SafeString | str:
         if record.lead_ids:
-            return f"{len(record.lead_ids.split())} leads"
+            count = len(record.lead_ids.split())
+            return f"a batch, {count:,} lead{'' if count == 1 else 's'}"
         return format_html('<span class="code">{}</span>', record.lead_id) if record.lead_id else NOTHING
 
     def render_status(self, record: RequestLog) -> SafeString:
-        shown = pill(str(record.status), tone_of(record.status))
-        return format_html('{}<span class="cell-sub">{}</span>', shown, record.said)
+        shown = pill(str(record.status), tone_of(record))
+        return format_html('<span>{}<span class="cell-sub">{}</span></span>', shown, record.said)
 
 
 def own_keys(request: Any) -> QuerySet[ApiKey]:

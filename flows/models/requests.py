@@ -11,6 +11,8 @@ from flows.models.config import ApiKey, Flow
 from portal.access import Paths
 from portal.models import Buyer, Seller
 
+BATCH = {"recorded": "recorded", "unchanged": "unchanged", "rejected": "refused"}
+
 
 class RequestLog(models.Model):
     """One authenticated API call; personal data is masked before it is written (``flows/masking.py``).
@@ -56,5 +58,9 @@ class RequestLog(models.Model):
 
     @property
     def said(self) -> str:
-        """The answer in a word: the problem's code, or what became of the feedback."""
+        """The answer in a word: the problem's code, what became of the feedback, or of a batch's rows."""
+        if "rejected" in self.answer and not self.code:
+            return ", ".join(
+                f"{self.answer[name]} {word}" for name, word in BATCH.items() if self.answer.get(name)
+            )
         return self.code or str(self.answer.get("status", ""))
