@@ -1,7 +1,8 @@
 """From a delivery's events to its state. Pure: the same events give the same state in whatever order.
 
 Field by field, the latest event that names a field decides: ``null`` clears it, a field left out keeps what
-stood. Events are in the order of (when it happened, arrival).
+stood. Events are in the order of (when it happened, arrival). An event that was taken back counts for
+nothing, neither in a field nor in the count: the state is that of the other events alone.
 """
 
 from __future__ import annotations
@@ -37,12 +38,14 @@ class Event:
     """One piece of feedback.
 
     ``values``: field → canonical JSON value, or None; ``order``: by arrival, unique for the delivery.
+    ``retracts``: the order of the earlier event that this one takes back; such a one has no values.
     """
 
     values: Mapping[str, Any]
     occurred_at: dt.datetime
     order: int
     public_id: str = ""
+    retracts: int | None = None
 
     @property
     def place(self) -> tuple[dt.datetime, int]:
@@ -71,14 +74,31 @@ class State:
         )
 
 
-def in_order(events: Iterable[Event]) -> list[Event]:
-    """Each event once, in the order in which they count."""
-    return sorted({event.order: event for event in events}.values(), key=lambda event: event.place)
+def in_force(events: Iterable[Event]) -> list[Event]:
+    """The events that are not taken back, retractions among them, each once, the last to arrive first.
+
+    A retraction arrives after what it takes back. From the last arrival to the first, each event's fate is
+    settled before its own turn comes, that of a retraction that was itself taken back too.
+    """
+    taken_back: set[int] = set()
+    found = []
+    for _, event in sorted({event.order: event for event in events}.items(), reverse=True):
+        if event.order not in taken_back:
+            found.append(event)
+            if event.retracts is not None:
+                taken_back.add(event.retracts)
+    return found
+
+
+def standing(events: Iterable[Event]) -> list[Event]:
+    """The feedback that counts, in the order in which it does: no retractions, and nothing taken back."""
+    said = (event for event in in_force(events) if event.retracts is None)
+    return sorted(said, key=lambda event: event.place)
 
 
 def fold(events: Iterable[Event]) -> State:
     """The state after these events."""
-    ordered = in_order(events)
+    ordered = standing(events)
     if not ordered:
         return State()
     values: dict[str, Any] = {}
@@ -103,12 +123,12 @@ def fold(events: Iterable[Event]) -> State:
 
 def setter_of(name: str, events: Iterable[Event]) -> Event | None:
     """The event whose word on this field stands."""
-    return max((event for event in events if name in event.values), key=lambda e: e.place, default=None)
+    return next((event for event in reversed(standing(events)) if name in event.values), None)
 
 
 def takes_effect(event: Event, events: Iterable[Event]) -> bool:
     """Whether any of the event's fields stands, or newer events had settled all of them."""
-    others = [other for other in events if other.place > event.place]
+    others = [other for other in standing(events) if other.place > event.place]
     return any(not any(name in other.values for other in others) for name in event.values)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
 
 from feedback.desk import Sheet
-from feedback.fold import Event, fold, in_order, takes_effect
+from feedback.fold import Event, fold, in_force, standing, takes_effect
 from feedback.forms import text_of
 from feedback.models import ChangeSet, Feedback
 from feedback.wording import DOORS, in_words
@@ -31,7 +31,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event. ``late``: for all that it ``said`` newer feedback stood already, so it changed nothing."""
+    """One event. ``late``: for all that it ``said`` newer feedback stood already, so it changed nothing.
+
+    ``takes_back``: the event that this one retracts. ``taken_back``: this one was retracted, and that holds.
+    """
 
     event: Feedback
     who: str
@@ -39,14 +42,25 @@ class Entry:
     said: tuple[tuple[str, str], ...]
     changes: tuple[Change, ...]
     late: bool
+    takes_back: Feedback | None = None
+    taken_back: bool = False
 
 
 def entries(sheet: Sheet) -> list[Entry]:
     """The latest events, the last to arrive first. One query."""
     rows = list(_rows(sheet).select_related("change_set__user", "change_set__api_key", "change_set__upload"))
     events = [_event(row) for row in rows]
+    by_pk: dict[int | None, Feedback] = {row.pk: row for row in rows}
+    held = {event.order for event in in_force(events)}
     first = max(len(rows) - SHOWN, 0)
-    return [_entry(sheet, rows[place], events[: place + 1]) for place in range(len(rows) - 1, first - 1, -1)]
+    return [
+        replace(
+            _entry(sheet, rows[place], events[: place + 1]),
+            takes_back=by_pk.get(rows[place].retracts_id),
+            taken_back=rows[place].pk not in held,
+        )
+        for place in range(len(rows) - 1, first - 1, -1)
+    ]
 
 
 def changes_since(sheet: Sheet, version: int) -> tuple[Change, ...]:
@@ -68,7 +82,7 @@ def _rows(sheet: Sheet) -> QuerySet[Feedback]:
 
 
 def _event(row: Feedback) -> Event:
-    return Event(row.values, row.occurred_at, row.pk, row.public_id)
+    return Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
 
 
 def _entry(sheet: Sheet, row: Feedback, events: Sequence[Event]) -> Entry:
@@ -79,7 +93,7 @@ def _entry(sheet: Sheet, row: Feedback, events: Sequence[Event]) -> Entry:
         door=DOORS.get(row.change_set.door, row.change_set.get_door_display()),
         said=tuple((_label(sheet, name), _words(sheet, name, value)) for name, value in row.values.items()),
         changes=_changes(sheet, events[:-1], events),
-        late=not takes_effect(events[-1], events),
+        late=row.retracts_id is None and not takes_effect(events[-1], events),
     )
 
 
@@ -95,7 +109,7 @@ def _changes(sheet: Sheet, before: Sequence[Event], after: Sequence[Event]) -> t
 def _values(events: Sequence[Event]) -> Values:
     """What stands after these events, in canonical JSON: the fold, field by field."""
     values: Values = {}
-    for event in in_order(events):
+    for event in standing(events):
         values.update(event.values)
     return {**values, STATUS: fold(events).conversion_status}
 

@@ -53,6 +53,12 @@ class Upload(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
     claimed_until = models.DateTimeField(null=True, blank=True)  # a worker's lease; run out: resumed
     finished_at = models.DateTimeField(null=True, blank=True)
+    livemode = models.BooleanField(default=True)  # False: sent with a test key, so nothing is recorded
+    # Under which the recorded events are taken back, once somebody has asked for it.
+    undo = models.OneToOneField(
+        "ChangeSet", on_delete=models.PROTECT, null=True, blank=True, related_name="undoes"
+    )
+    taken_back = models.PositiveIntegerField(default=0)  # events, of the recorded ones
 
     class Meta:
         ordering = ("-created_at", "-pk")
@@ -60,6 +66,20 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+    @property
+    def is_being_undone(self) -> bool:
+        return self.undo_id is not None and self.finished_at is None
+
+    @property
+    def share_done(self) -> float:
+        """How far the worker is, 0 to 1: with the reading, or with the taking back."""
+        done, all_of_them = (
+            (self.taken_back, self.recorded) if self.is_being_undone else (self.rows_done, self.rows)
+        )
+        if self.finished_at is not None:
+            return 1.0
+        return min(1.0, done / all_of_them) if all_of_them else 0.0
 
 
 class RefusedRow(models.Model):
@@ -115,6 +135,9 @@ class Feedback(models.Model):
     ``values`` are the given fields in canonical JSON form (money and decimals as strings, times in UTC
     ISO 8601), ``null`` where a field was cleared. ``fingerprint`` is the SHA-256 of the values and the
     time it happened: the same feedback is on record once.
+
+    An event that ``retracts`` an earlier one of the same delivery has no values: it takes that one back, and
+    where that one was a retraction itself, what it had taken back stands again.
     """
 
     access_paths: ClassVar = Paths(
@@ -128,6 +151,9 @@ class Feedback(models.Model):
     values = models.JSONField()
     fingerprint = models.CharField(max_length=64)
     schema_version = models.PositiveIntegerField()
+    retracts = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retraction"
+    )
 
     objects = AppendOnlyQuerySet.as_manager()
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from feedback import lead_query
 from feedback.desk import HIDDEN
+from feedback.fold import Event, in_force, standing
 from feedback.match import not_found
 from feedback.models import Feedback
 from feedback.present import amount, state_json
@@ -23,6 +24,8 @@ from flows.http import ApiCall, endpoint, json_response
 from flows.models import Agreement, Delivery, Flow, Lead
 from flows.problems import Fault, Problem, ProblemError
 from portal.access import visible_to
+
+Places = dict[str, tuple[dt.datetime, int]]  # field → place of the newest word on it
 
 
 def get_leads(call: ApiCall) -> HttpResponse:
@@ -45,7 +48,7 @@ def get_lead(call: ApiCall, lead_id: str) -> HttpResponse:
 
 def get_history(call: ApiCall, lead_id: str) -> HttpResponse:
     """``GET …/leads/{lead_id}/feedback``: every event, the oldest first."""
-    rows = Feedback.objects.filter(delivery=_delivery(call, lead_id)).select_related("change_set")
+    rows = Feedback.objects.filter(delivery=_delivery(call, lead_id)).select_related("change_set", "retracts")
     return json_response(200, history_json(list(rows.order_by("occurred_at", "pk"))))
 
 
@@ -66,8 +69,8 @@ def lead_json(delivery: Delivery, flow: Flow, agreement: Agreement) -> dict[str,
 
 def history_json(events: Sequence[Feedback]) -> dict[str, Any]:
     """The events, in the order given."""
-    applied = applied_ids(events)
-    return {"feedback": [_event_json(each, applied) for each in events]}
+    applied, held = applied_ids(events), {each.order for each in in_force(map(event_of, events))}
+    return {"feedback": [_event_json(each, applied, held) for each in events]}
 
 
 def agreement_of(call: ApiCall) -> Agreement:
@@ -82,13 +85,27 @@ def applied_ids(events: Iterable[Feedback]) -> set[int]:
     once.
     """
     applied: set[int] = set()
-    settled: dict[str, tuple[dt.datetime, int]] = {}  # field → place of the newest word on it
-    for event in sorted(events, key=lambda each: each.pk):
-        place = event.occurred_at, event.pk
-        if any(place >= settled.get(name, place) for name in event.values):
-            applied.add(event.pk)
-        settled |= {name: max(place, settled.get(name, place)) for name in event.values}
+    settled: Places = {}
+    arrived: list[Event] = []
+    for event in sorted(map(event_of, events), key=lambda each: each.order):
+        arrived.append(event)
+        if event.retracts is not None:
+            applied.add(event.order)
+            settled = _settled(standing(arrived))
+        elif any(event.place >= settled.get(name, event.place) for name in event.values):
+            applied.add(event.order)
+        settled |= {name: max(event.place, settled.get(name, event.place)) for name in event.values}
     return applied
+
+
+def event_of(row: Feedback) -> Event:
+    """The row as the fold takes it."""
+    return Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
+
+
+def _settled(events: Iterable[Event]) -> Places:
+    """``events``: in the order in which they count."""
+    return {name: event.place for event in events for name in event.values}
 
 
 def _not_valid(faults: tuple[Fault, ...]) -> Problem:
@@ -114,13 +131,16 @@ def _contact_json(lead: Lead) -> dict[str, Any]:
     return {**lead.data, **known}
 
 
-def _event_json(event: Feedback, applied: set[int]) -> dict[str, Any]:
+def _event_json(event: Feedback, applied: set[int], held: set[int]) -> dict[str, Any]:
+    """``held``: primary keys of what is not taken back."""
     return {
         "feedback_id": event.public_id,
         "occurred_at": iso(event.occurred_at),
         "received_at": iso(event.received_at),
         "values": event.values,
         "applied": event.pk in applied,
+        "retracts": event.retracts.public_id if event.retracts else None,
+        "retracted": event.pk not in held,
         "door": event.change_set.door,
         "request_id": event.change_set.request_id or None,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feedback.fold import Event, takes_effect
@@ -35,7 +35,7 @@ def weigh(entries: Sequence[Entry], *, now: dt.datetime) -> tuple[list[Receipt],
 
     The deliveries must be locked. The histories hold what `write` is to record.
     """
-    histories = _histories(entries)
+    histories = histories_of(entry.delivery for entry in entries)
     receipts = [_decide(entry, histories[entry.delivery.public_id], now) for entry in entries]
     changed = [history for history in histories.values() if history.news]
     for history in changed:
@@ -48,10 +48,16 @@ def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.d
     """Record the news of the histories. Call within the transaction that locked the deliveries."""
     if not histories:
         return
-    sets = _change_sets(flow, histories, origin, now)
+    keep(histories, _change_sets(flow, histories, origin, now), now=now)
+
+
+def keep(histories: Sequence[History], sets: Mapping[int, ChangeSet], *, now: dt.datetime) -> None:
+    """Write the news, the states and the stale marks; ``sets``: the change set by the buyer's key."""
     rows = [row for history in histories for row in history.news]
     for row in rows:
         row.change_set = sets[row.delivery.buyer_id]
+    if not rows:
+        return
     Feedback.objects.bulk_create(rows)
     deliveries = [history.delivery for history in histories]
     for delivery in deliveries:
@@ -60,15 +66,16 @@ def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.d
     mark(deliveries, now=now)
 
 
-def _histories(entries: Iterable[Entry]) -> dict[str, History]:
-    histories = {entry.delivery.public_id: History(entry.delivery) for entry in entries}
+def histories_of(deliveries: Iterable[Delivery]) -> dict[str, History]:
+    """By the delivery's id, each with every event on record: one query."""
+    histories = {delivery.public_id: History(delivery) for delivery in deliveries}
     by_pk = {each.delivery.pk: each for each in histories.values() if each.delivery.pk}
     if by_pk:
         events = Feedback.objects.filter(delivery__in=list(by_pk)).values_list(
-            "delivery", "values", "occurred_at", "pk", "public_id", "fingerprint"
+            "delivery", "fingerprint", "values", "occurred_at", "pk", "public_id", "retracts"
         )
-        for pk, values, occurred_at, order, public_id, fingerprint in events:
-            by_pk[pk].learn(Event(values, occurred_at, order, public_id), fingerprint)
+        for pk, fingerprint, *said in events:
+            by_pk[pk].learn(Event(*said), fingerprint)
     return histories
 
 
@@ -84,7 +91,7 @@ def _decide(entry: Entry, history: History, now: dt.datetime) -> Receipt:
         row, applied = history.add(entry.clean, now)
         receipt = Receipt(entry.index, "recorded", row.public_id, entry.delivery, applied)
     if entry.test:
-        receipt = replace(receipt, status="test", feedback_id=TEST_FEEDBACK_ID)
+        receipt = replace(receipt, status="test", would_be=receipt.status, feedback_id=TEST_FEEDBACK_ID)
     return replace(receipt, warnings=entry.clean.warnings)
 
 

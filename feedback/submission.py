@@ -45,7 +45,8 @@ class Receipt:
     """What became of one submission.
 
     ``delivery`` carries the state after the fold (for a test: as it would be) and is None for a rejected one.
-    ``applied`` is False where newer feedback already stood for every field that was sent.
+    ``applied`` is False where newer feedback already stood for every field that was sent. ``would_be``: the
+    status of a test, had it been none.
     """
 
     index: int
@@ -55,3 +56,4 @@ class Receipt:
     applied: bool = False
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
+    would_be: str = ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -20,6 +19,7 @@ from feedback.forms import UploadForm
 from feedback.models import RefusedRow, Upload
 from feedback.schema import compile_schema
 from feedback.tables import UPLOAD_TONES, UploadTable
+from feedback.upload_bodies import CappedUploadHandler
 from feedback.upload_rows import refused_file
 from feedback.uploads import receive
 from flows.models import Flow
@@ -42,16 +42,6 @@ class UploadList(TableView):
 
     def get_rows(self) -> QuerySet[Upload]:
         return Upload.objects.select_related("flow", "user")
-
-
-class CappedUploadHandler(TemporaryFileUploadHandler):
-    """Streams the file to disk, and stops at the limit."""
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if start + len(raw_data) > settings.UPLOAD_MAX_BYTES:
-            self.request.too_large = True  # type: ignore[union-attr]  # told to the view
-            raise StopUpload(connection_reset=False)
-        super().receive_data_chunk(raw_data, start)
 
 
 @csrf_exempt  # only until the handler is set: the form that is read through it is protected below
@@ -116,7 +106,7 @@ def _progress(request: ActorRequest, upload_id: str) -> dict[str, Any]:
     return {
         "upload": upload,
         "finished": upload.finished_at is not None,
-        "percent": 100 * upload.rows_done // upload.rows if upload.rows else 0,
+        "percent": int(100 * upload.share_done),
         "refused": refused[:SHOWN] if upload.rejected else [],
         "tone": UPLOAD_TONES[upload.status],
         "read_as": _dialect(upload),
@@ -144,7 +134,8 @@ def _dialect(upload: Upload) -> str:
 
 
 def _upload(request: ActorRequest, upload_id: str) -> Upload:
-    return get_or_404(request.actor, Upload.objects.select_related("flow", "user"), public_id=upload_id)
+    rows = Upload.objects.select_related("flow", "user", "undo__user", "undo__api_key")
+    return get_or_404(request.actor, rows, public_id=upload_id)
 
 
 def _as_file(name: str) -> dict[str, str]:

@@ -21,8 +21,9 @@ from feedback import reader
 from feedback.intake import intake
 from feedback.models import Door, RefusedRow, Upload
 from feedback.reader import Row, UnreadableError
+from feedback.retract import take_back
 from feedback.schema import compile_schema
-from feedback.submission import Origin
+from feedback.submission import Origin, Receipt
 from feedback.upload_rows import Plan
 from flows.models import Flow
 from flows.problems import ProblemError
@@ -30,6 +31,8 @@ from portal.access import Actor
 
 CHUNK = 500  # rows in one transaction
 LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
+OUR_FAULT = "Something went wrong on our side. What was recorded stays; upload the file again."
+OUR_FAULT_IN_UNDO = "Something went wrong on our side while this was taken back. Take back the rest again."
 Status = Upload.Status
 log = logging.getLogger(__name__)
 
@@ -38,10 +41,11 @@ class LostLeaseError(Exception):
     """Another worker has taken the upload over; what this one was about to commit is rolled back."""
 
 
-def receive(actor: Actor, flow: Flow, file: File) -> Upload:  # type: ignore[type-arg]
+def receive(actor: Actor, flow: Flow, file: File, *, livemode: bool = True) -> Upload:  # type: ignore[type-arg]
     """Keep the file, queue it, and wake the worker once that is committed.
 
-    ``actor`` is of the buyer whose leads the file speaks of. The sweeper finds what a lost hint left.
+    ``actor`` is of the buyer whose leads the file speaks of. Without ``livemode`` its rows are checked and
+    counted as they would be, and nothing is recorded. The sweeper finds what a lost hint left.
     """
     upload = Upload(
         flow=flow,
@@ -50,15 +54,21 @@ def receive(actor: Actor, flow: Flow, file: File) -> Upload:  # type: ignore[typ
         api_key_id=actor.key_id,
         filename=(file.name or "feedback.csv")[-255:],
         size=file.size,
+        livemode=livemode,
     )
     upload.file.save(f"{upload.public_id}.csv", file, save=False)
     with transaction.atomic():
         upload.save()
-        transaction.on_commit(lambda: _hint(upload.pk), robust=True)
+        hint(upload.pk)
     return upload
 
 
-def _hint(upload_id: int) -> None:
+def hint(upload_id: int) -> None:
+    """Wake the worker once the transaction has committed."""
+    transaction.on_commit(lambda: _send_hint(upload_id), robust=True)
+
+
+def _send_hint(upload_id: int) -> None:
     try:
         current_app.send_task("feedback.read_upload", args=[upload_id])
     except (KombuError, OSError) as error:
@@ -75,16 +85,17 @@ def _unclaimed(now: dt.datetime) -> QuerySet[Upload]:
 
 
 def run(upload_id: int) -> None:
-    """Read the upload from where it stands to its end. Does nothing while another worker has it.
+    """Read the upload from where it stands to its end, or take back what it recorded where that was asked.
 
-    May be killed at any point: what a chunk recorded and how far the file is commit together, and the next
-    run goes on from there. Raises only what a later try may mend (the database is away).
+    Does nothing while another worker has it. May be killed at any point: what a chunk recorded and how far
+    the file is commit together, and the next run goes on from there. Raises only what a later try may mend
+    (the database is away).
     """
     upload = _claim(upload_id)
     if upload is None:
         return
     try:
-        _read(upload)
+        _take_back(upload) if upload.undo_id else _read(upload)
     except LostLeaseError:
         log.warning("Upload %s was taken over by another worker.", upload.public_id)
     except (InterfaceError, OperationalError):
@@ -95,7 +106,7 @@ def run(upload_id: int) -> None:
         _fail(upload, "The file is no longer on the server. Upload it again.")
     except Exception:
         log.exception("Upload %s failed.", upload.public_id)
-        _fail(upload, "Something went wrong on our side. What was recorded stays; upload the file again.")
+        _fail(upload, OUR_FAULT_IN_UNDO if upload.undo_id else OUR_FAULT)
 
 
 def _claim(upload_id: int) -> Upload | None:
@@ -103,7 +114,7 @@ def _claim(upload_id: int) -> Upload | None:
     mine = _unclaimed(timezone.now()).filter(pk=upload_id)
     if not mine.update(status=Status.RUNNING, claimed_until=lease):
         return None
-    return Upload.objects.select_related("flow", "buyer").get(pk=upload_id)
+    return Upload.objects.select_related("flow", "buyer", "undo").get(pk=upload_id)
 
 
 def _read(upload: Upload) -> None:
@@ -129,7 +140,7 @@ def _take(upload: Upload, plan: Plan, rows: Sequence[Row]) -> None:
             for row in rows
             if row.line in refused
         )
-        counts = Counter(receipt.status for receipt in receipts)
+        counts = Counter(_counted(receipt, upload) for receipt in receipts)
         _keep(
             upload,
             rows_done=F("rows_done") + len(rows),
@@ -138,6 +149,23 @@ def _take(upload: Upload, plan: Plan, rows: Sequence[Row]) -> None:
             rejected=F("rejected") + len(refused),
             claimed_until=timezone.now() + LEASE,
         )
+
+
+def _counted(receipt: Receipt, upload: Upload) -> str:
+    """As what the row counts: in a test as what it would be; on the lead for trying out nothing is added."""
+    if receipt.status != "test":
+        return receipt.status
+    return "unchanged" if upload.livemode else receipt.would_be
+
+
+def _take_back(upload: Upload) -> None:
+    """Retract what the upload recorded: what one chunk of it did in one transaction."""
+    assert upload.undo is not None  # noqa: S101  # why we are here
+    for recorded in upload.change_sets.order_by("pk"):
+        with transaction.atomic():
+            count = take_back(recorded, upload.undo)
+            _keep(upload, taken_back=F("taken_back") + count, claimed_until=timezone.now() + LEASE)
+    _keep(upload, status=Status.UNDONE, finished_at=timezone.now(), claimed_until=None)
 
 
 def _origin(upload: Upload) -> Origin:
@@ -149,7 +177,7 @@ def _origin(upload: Upload) -> Origin:
         key_id=upload.api_key_id,
         flow_ids=frozenset({upload.flow_id}),
     )
-    return Origin(actor, Door.UPLOAD, upload=upload)
+    return Origin(actor, Door.UPLOAD, livemode=upload.livemode, upload=upload)
 
 
 def _keep(upload: Upload, **columns: object) -> None:

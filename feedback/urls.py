@@ -1,7 +1,17 @@
 from django.urls import path
 from django.urls.resolvers import URLPattern
 
-from feedback import api, batches, developer_views, guide_views, lead_views, reading, upload_views
+from feedback import (
+    api,
+    batches,
+    developer_views,
+    guide_views,
+    lead_views,
+    reading,
+    undo_views,
+    upload_api,
+    upload_views,
+)
 from feedback.openapi import openapi
 
 urlpatterns: list[URLPattern] = [
@@ -9,6 +19,18 @@ urlpatterns: list[URLPattern] = [
     path("flows/<str:flow_id>/feedback/batch", batches.batch, name="api-feedback-batch"),
     path("flows/<str:flow_id>/leads/<str:lead_id>", reading.lead, name="api-lead"),
     path("flows/<str:flow_id>/leads/<str:lead_id>/feedback", reading.lead_feedback, name="api-lead-feedback"),
+    path("flows/<str:flow_id>/feedback/uploads", upload_api.uploads, name="api-uploads"),
+    path("flows/<str:flow_id>/feedback/uploads/<str:upload_id>", upload_api.upload, name="api-upload"),
+    path(
+        "flows/<str:flow_id>/feedback/uploads/<str:upload_id>/errors",
+        upload_api.upload_errors,
+        name="api-upload-errors",
+    ),
+    path(
+        "flows/<str:flow_id>/feedback/uploads/<str:upload_id>/undo",
+        upload_api.upload_undo,
+        name="api-upload-undo",
+    ),
     path("flows/<str:flow_id>/openapi.json", openapi, name="api-openapi"),
     path("leads/", lead_views.LeadList.as_view(), name="lead-list"),
     path("leads/<str:lead_id>/", lead_views.lead_detail, name="lead-detail"),
@@ -26,4 +48,5 @@ urlpatterns: list[URLPattern] = [
     path("developers/<str:flow_id>/guide/", guide_views.guide, name="guide"),
     path("developers/<str:flow_id>/guide/<int:pk>/renew/", guide_views.guide_renew, name="guide-renew"),
     path("guide/<str:token>/", guide_views.guide_shared, name="guide-shared"),
+    path("uploads/<str:upload_id>/undo/", undo_views.upload_undo, name="upload-undo"),
 ]

@@ -83,7 +83,8 @@ def _states(finding: Finding) -> None:
     for chunk in _chunks(deliveries):
         events: dict[int, list[Event]] = {delivery.pk: [] for delivery in chunk}
         for row in Feedback.objects.filter(delivery__gte=chunk[0].pk, delivery__lte=chunk[-1].pk):
-            events[row.delivery_id].append(Event(row.values, row.occurred_at, row.pk, row.public_id))
+            event = Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
+            events[row.delivery_id].append(event)
         for delivery in chunk:
             finding.checked += 1
             finding.faults += _unlike(delivery, events[delivery.pk])
@@ -106,9 +107,10 @@ def _chunks(rows: QuerySet[Delivery]) -> Iterator[list[Delivery]]:
 
 
 def _fingerprints(finding: Finding) -> None:
-    for row in Feedback.objects.order_by("pk").iterator(chunk_size=CHUNK):
+    for row in Feedback.objects.order_by("pk").select_related("retracts").iterator(chunk_size=CHUNK):
         finding.checked += 1
-        said = {fingerprint(row.values, row.occurred_at, own) for own in ("", row.public_id)}
+        retracts = row.retracts.public_id if row.retracts else None
+        said = {fingerprint(row.values, row.occurred_at, own, retracts) for own in ("", row.public_id)}
         if row.fingerprint not in said:
             finding.faults.append(f"{row.public_id}: its values or its time are not those that were recorded")
 
@@ -204,6 +206,8 @@ SAME: tuple[tuple[type[Model], str, str], ...] = (
     (Upload, "buyer__seller_id", "flow__seller_id"),
     (SourceDay, "buyer__seller_id", "source__flow__seller_id"),
     (StaleMark, "delivery__source_id", "source_id"),
+    (Feedback, "retracts__delivery_id", "delivery_id"),
+    (Upload, "undo__buyer_id", "buyer_id"),
     (Decision, "source__flow_id", "flow_id"),
     (Decision, "rule__flow_id", "flow_id"),
     (Decision, "delivery__source_id", "source_id"),

@@ -76,13 +76,18 @@ PROBLEMS: Mapping[str, Explanation] = {
         "A request with the same Idempotency-Key is being worked on.",
         "Wait as long as Retry-After says, then send the same request again.",
     ),
+    "upload_running": Explanation(
+        409,
+        "The file is still being read, so it cannot be taken back yet.",
+        "Ask for the upload until its status is done or failed, then undo it.",
+    ),
     "body_too_large": Explanation(
         413, "The body is longer than this address takes.", "Send less at a time: 1,000 rows in a batch."
     ),
     "unsupported_media_type": Explanation(
         415,
         "The body is not of the type that the address takes, or is compressed.",
-        "Send Content-Type: application/json, and no Content-Encoding.",
+        "Send Content-Type: application/json (text/csv for a file), and no Content-Encoding.",
     ),
     "validation_failed": Explanation(
         422,

@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 from django.core.exceptions import SuspiciousOperation
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import InterfaceError, OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 
 from flows import bodies, idempotency, keys, limits, request_log, strict_json
 from flows.accept import accepts
@@ -36,7 +36,7 @@ from flows.request_log import Trace
 from portal.access import Actor, get_or_404
 
 Party = Literal["buyer", "seller", "any"]
-Handler = Callable[..., HttpResponse]
+Handler = Callable[..., HttpResponseBase]
 Guard = Callable[["ApiCall"], None]
 JSON = "application/json"
 log = logging.getLogger(__name__)
@@ -113,7 +113,7 @@ class Endpoint:
         """Serve one more method, here or in an app above (one path may serve buyers and sellers)."""
         self.methods[method] = Method(party, handler, guard, produces)
 
-    def __call__(self, request: HttpRequest, flow_id: str, **kwargs: Any) -> HttpResponse:
+    def __call__(self, request: HttpRequest, flow_id: str, **kwargs: Any) -> HttpResponseBase:
         trace = Trace(request, {"flow_id": flow_id, **kwargs})
         headers: dict[str, str] = {}
         response = self._safely(request, lambda: self._answer(trace, flow_id, headers, kwargs))
@@ -123,16 +123,21 @@ class Endpoint:
         return _without_body(response) if request.method == "HEAD" else response
 
     def rehearse(self, request: HttpRequest, flow_id: str, key: ApiKey, **kwargs: Any) -> HttpResponse:
-        """What ``request`` would be answered with ``key``, but as a test: nothing is recorded or logged."""
+        """What ``request`` would be answered with ``key``, but as a test: nothing is recorded or logged.
+
+        For endpoints that answer in JSON.
+        """
         trial = copy.copy(key)
         trial.livemode = False
         trace, actor = Trace(request, key=trial), keys.actor_of_key(key)
-        return self._safely(
+        response = self._safely(
             request, lambda: self._serve(self._method(request), trace, actor, flow_id, kwargs)
         )
+        assert isinstance(response, HttpResponse)  # noqa: S101  # no file
+        return response
 
     @staticmethod
-    def _safely(request: HttpRequest, work: Callable[[], HttpResponse]) -> HttpResponse:
+    def _safely(request: HttpRequest, work: Callable[[], HttpResponseBase]) -> HttpResponseBase:
         try:
             response = work()
         except Exception as error:  # noqa: BLE001  # an API answers in JSON, whatever happens
@@ -142,7 +147,7 @@ class Endpoint:
 
     def _answer(
         self, trace: Trace, flow_id: str, headers: dict[str, str], kwargs: dict[str, Any]
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         request = trace.request
         if request.method == "OPTIONS":
             return HttpResponse(status=204, headers={"Allow": self.allowed()})
@@ -157,7 +162,7 @@ class Endpoint:
 
     def _serve(
         self, method: Method, trace: Trace, actor: Actor, flow_id: str, kwargs: dict[str, Any]
-    ) -> HttpResponse:
+    ) -> HttpResponseBase:
         """The answer to one whose key is known."""
         request = trace.request
         assert trace.key is not None  # noqa: S101  # set by both callers
@@ -313,8 +318,11 @@ def _response(status: int, body: str, kind: str, headers: Mapping[str, str] | No
     )
 
 
-def _without_body(response: HttpResponse) -> HttpResponse:
-    """For HEAD: the headers of GET, its length included."""
+def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+    """For HEAD: the headers of GET, its length included unless nobody knows it yet."""
+    if not isinstance(response, HttpResponse):
+        response.close()
+        return HttpResponse(headers=response.headers)
     response.headers.setdefault("Content-Length", str(len(response.content)))
     response.content = b""
     return response

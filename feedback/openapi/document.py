@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.timezone import now as wall_clock
 
 from feedback import lead_query
+from feedback.csv_template import csv_template
 from feedback.openapi import problems, samples, shapes
 from feedback.openapi.addresses import addresses, parameters_of
 from feedback.openapi.operations import OPERATIONS, Answer, Operation
@@ -101,14 +102,18 @@ class _Writer:
                 **self._problems(operation, method),
             },
         }
-        if operation.body:
-            shape, sample = operation.body
-            written["requestBody"] = {"required": True, "content": self._content(shape, sample)}
+        if content := self._taken(operation):
+            written["requestBody"] = {"required": True, "content": content}
         return written
+
+    def _taken(self, operation: Operation) -> Json:
+        if operation.body:
+            return self._content(*operation.body)
+        return shapes.file_content(csv_template(self.flow)) if operation.file else {}
 
     def _parameters(self, operation: Operation) -> list[Json]:
         headers = ["X-Request-Id"]
-        headers += ["Idempotency-Key"] if operation.body else []
+        headers += ["Idempotency-Key"] if operation.posts else []
         headers += ["If-None-Match"] if "ETag" in operation.headers else []
         hidden = set(lead_query.NAMES) - set(lead_query.allowed(self.agreement))
         query = [self.query[name] for name in operation.query if name not in hidden]
@@ -116,20 +121,21 @@ class _Writer:
 
     def _answer(self, answer: Answer, operation: Operation) -> Json:
         headers = ["X-Request-Id", "RateLimit", "RateLimit-Policy", *operation.headers]
-        headers += ["Idempotent-Replayed"] if operation.body else []
+        headers += ["Idempotent-Replayed"] if operation.posts else []
         return {
             "description": answer.words,
             "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
-            **({"content": self._content(answer.shape, answer.sample)} if answer.shape else {}),
+            **({"content": self._content(*answer[1:])} if answer.shape else {}),
         }
 
-    def _content(self, shape: str, sample: str) -> Json:
+    def _content(self, shape: str, sample: str, kind: str = JSON) -> Json:
         example = {"example": self.samples[sample]} if sample in self.samples else {}
-        return {JSON: {"schema": shapes.ref(shape), **example}}
+        return {kind: {"schema": shapes.ref(shape), **example}}
 
     def _problems(self, operation: Operation, method: Method) -> Json:
         takes = "Feedback" if operation.body is None else operation.body[0]
-        shown = self.problems if takes == "Feedback" and operation.name != "listLeads" else {}
+        no_feedback = operation.file or operation.bare or operation.name == "listLeads"
+        shown = self.problems if takes == "Feedback" and not no_feedback else {}
         return problems.problem_responses(_codes(operation, method), shown)
 
 
@@ -138,8 +144,12 @@ def _codes(operation: Operation, method: Method) -> Iterable[str]:
     yield from problems.ALWAYS
     if method.guard is takes_feedback:
         yield "feedback_disabled"
+    if operation.body or operation.file:
+        yield from problems.WITH_BODY
     if operation.body:
-        yield from (*problems.WITH_BODY, *problems.WITH_JSON, *problems.WITH_KEY_OF_ONCE)
+        yield from problems.WITH_JSON
+    if operation.posts:
+        yield from problems.WITH_KEY_OF_ONCE
     yield from operation.codes
 
 

@@ -10,18 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from flows.http import JSON
+
 
 class Answer(NamedTuple):
-    """One good answer: in words, its shape, and a sample or ""."""
+    """One good answer: in words, its shape, a sample or "", and its media type."""
 
     words: str
     shape: str
     sample: str = ""
+    kind: str = JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method. ``body``: shape and sample of the JSON that it takes; ``codes``: its own problems."""
+    """One method. ``body``: shape and sample of the JSON that it takes; ``codes``: its own problems.
+
+    ``file``: it takes a CSV file instead; ``bare``: it is a POST that takes nothing.
+    """
 
     name: str
     summary: str
@@ -31,6 +37,13 @@ class Operation:
     codes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()  # of the good answers
+    file: bool = False
+    bare: bool = False
+
+    @property
+    def posts(self) -> bool:
+        """Whether it may be done once only, under an Idempotency-Key."""
+        return self.body is not None or self.file or self.bare
 
 
 FLOW = "/flows/{flow_id}"
@@ -63,6 +76,46 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         body=("FeedbackBatch", "batch"),
         codes=("validation_failed",),
         query=("atomic",),
+    ),
+    (f"{FLOW}/feedback/uploads", "POST"): Operation(
+        "uploadFeedback",
+        "Send a file of feedback",
+        "A CSV file of up to 200 MiB whose first line names the fields, with lead_id or external_id among "
+        "them. It is kept at once and read by and by; ask at the Location how far it is. Good rows are "
+        "recorded when others are refused. The same file again records nothing more.",
+        {202: Answer("The file is kept and waits for its turn.", "Upload", "upload")},
+        codes=("validation_failed",),
+        headers=("Location",),
+        file=True,
+    ),
+    (f"{FLOW}/feedback/uploads/{{upload_id}}", "GET"): Operation(
+        "getUpload",
+        "Ask how far a file is",
+        "Ask again after Retry-After seconds while the status is queued or running. A file that cannot be "
+        "read as a whole is failed, with the reason as error.",
+        {200: Answer("The upload.", "Upload", "upload_done")},
+        codes=("not_found",),
+    ),
+    (f"{FLOW}/feedback/uploads/{{upload_id}}/errors", "GET"): Operation(
+        "getUploadErrors",
+        "Fetch the refused rows",
+        "The rows as they stood in the file, each with its line and its error. Mend them, then send this "
+        "file. Cells that a spreadsheet would take for a formula begin with an apostrophe.",
+        {200: Answer("A CSV file, in UTF-8, with the delimiter of yours.", "Csv", kind="text/csv")},
+        codes=("not_found",),
+    ),
+    (f"{FLOW}/feedback/uploads/{{upload_id}}/undo", "POST"): Operation(
+        "undoUpload",
+        "Take a file back",
+        "What it recorded is retracted by new events, and nothing is deleted: each lead then stands as if "
+        "the file had never been sent. What came in otherwise stays. The update window does not matter.",
+        {
+            200: Answer("Taken back, now or before.", "Upload", "upload_undone"),
+            202: Answer("Much was recorded: it is being taken back.", "Upload"),
+        },
+        codes=("not_found", "upload_running"),
+        headers=("Location",),
+        bare=True,
     ),
     (f"{FLOW}/leads", "GET"): Operation(
         "listLeads",

@@ -41,7 +41,12 @@ def query_parameters(flow: Flow) -> dict[str, Json]:
 def path_parameter(name: str, flow: Flow) -> Json:
     """A part of the path; the flow is always this one."""
     schemas = {"flow_id": {"type": "string", "const": flow.public_id}}
-    examples = {"flow_id": flow.public_id, "lead_id": "evt_4f0k2m9tq8zr1c7d", "source": "facebook"}
+    examples = {
+        "flow_id": flow.public_id,
+        "lead_id": "evt_4f0k2m9tq8zr1c7d",
+        "upload_id": "upl_8d2h6w1x5vfs3n9k",
+        "source": "facebook",
+    }
     return {
         "name": name,
         "in": "path",
@@ -80,6 +85,7 @@ HEADERS: dict[str, Json] = {
         "schema": STRING,
     },
     "RateLimit-Policy": {"description": "Requests (q) in a window of seconds (w), by key.", "schema": STRING},
+    "Location": {"description": "Where to ask how far it is.", "schema": STRING},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
     "WWW-Authenticate": {"description": "How to send a key.", "schema": STRING},
     "Idempotent-Replayed": {"description": "true: this answer was given before.", "schema": STRING},

@@ -12,11 +12,12 @@ from feedback.api import receipt_json
 from feedback.batches import answer_json
 from feedback.intake import validation_failed
 from feedback.match import not_found, outside_window
-from feedback.models import ChangeSet, Door
+from feedback.models import ChangeSet, Door, Upload
 from feedback.reading import history_json, lead_json
 from feedback.record import TEST_FEEDBACK_ID, Entry, weigh
 from feedback.schema import compile_schema
 from feedback.submission import Receipt
+from feedback.upload_api import upload_json
 from flows.examples import TEST_LEAD, example_body
 from flows.http import ApiCall
 from flows.models import Agreement, Delivery, Flow, Lead, Source
@@ -59,6 +60,7 @@ def of_buyers(call: ApiCall, agreement: Agreement, now: dt.datetime) -> Samples:
         "lead": lead,
         "leads": {"leads": [lead], "next_cursor": None},
         "history": history_json([event]),
+        **_uploads(shown, now),
     }
 
 
@@ -86,6 +88,22 @@ def of_sellers(call: ApiCall, now: dt.datetime) -> Samples:
         "source": {**source, "as_of": as_of},
         "routing": {"as_of": as_of, "sources": [source]},
     }
+
+
+def _uploads(call: ApiCall, now: dt.datetime) -> Samples:
+    """An upload that has just come in, one that is read, and that one taken back."""
+    upload = Upload(public_id="upl_8d2h6w1x5vfs3n9k", filename="feedback.csv", created_at=now)
+    upload.finished_at, upload.encoding, upload.delimiter = now + dt.timedelta(seconds=2), "utf-8", ","
+    upload.rows, upload.recorded, upload.unchanged, upload.rejected = 120, 115, 3, 2
+    done = upload_json(_with(upload, status=Upload.Status.DONE), call)
+    undone = upload_json(_with(upload, status=Upload.Status.UNDONE), call)
+    fresh = Upload(public_id=upload.public_id, filename=upload.filename, created_at=now)
+    return {"upload": upload_json(fresh, call), "upload_done": done, "upload_undone": undone}
+
+
+def _with(upload: Upload, *, status: str) -> Upload:
+    upload.status = status
+    return upload
 
 
 def _as_shown(call: ApiCall) -> ApiCall:

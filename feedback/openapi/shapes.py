@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from feedback.batches import MAX_ROWS
-from feedback.models import Door
+from feedback.models import Door, Upload
 from feedback.present import COLUMN_OF
 from feedback.schema import FieldSpec, compile_schema
 from feedback.schema.values import OUTCOMES
@@ -85,6 +85,17 @@ def of_buyers(flow: Flow, agreement: Agreement) -> Json:
         "LeadPage": _page(),
         "Event": _event(),
         "History": record({"feedback": listed("Event")}),
+        "Upload": _upload(),
+        "Csv": STRING,
+    }
+
+
+def file_content(example: str) -> Json:
+    """A CSV file as a body: as it is, or as the one file of a form."""
+    form = record({"file": {"type": "string", "contentMediaType": "text/csv"}})
+    return {
+        "text/csv": {"schema": {"type": "string", "minLength": 1}, "example": example},
+        "multipart/form-data": {"schema": form},
     }
 
 
@@ -222,8 +233,32 @@ def _event() -> Json:
             "received_at": TIME,
             "values": {"type": "object", "description": "Field to value; null cleared it."},
             "applied": {**BOOLEAN, "description": "false: newer feedback stood when it arrived."},
+            "retracts": {
+                **or_null(STRING),
+                "description": "feedback_id of the earlier event that this one takes back.",
+            },
+            "retracted": {**BOOLEAN, "description": "true: it was taken back, and counts for nothing."},
             "door": {"type": "string", "enum": Door.values},
             "request_id": or_null(STRING),
+        }
+    )
+
+
+def _upload() -> Json:
+    return record(
+        {
+            "upload_id": STRING,
+            "status": {"type": "string", "enum": Upload.Status.values},
+            "livemode": BOOLEAN,
+            "filename": STRING,
+            "rows": {**or_null(COUNT), "description": "null until they are counted."},
+            **dict.fromkeys(("recorded", "unchanged", "rejected"), COUNT),
+            "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "dialect": record({"encoding": or_null(STRING), "delimiter": or_null(STRING)}),
+            "error": {**or_null(STRING), "description": "Why the file was refused as a whole."},
+            "errors_url": {**or_null(STRING), "description": "The refused rows; null where there are none."},
+            "created_at": TIME,
+            "finished_at": or_null(TIME),
         }
     )
 

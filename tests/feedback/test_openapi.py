@@ -20,7 +20,8 @@ from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 
-from feedback import lead_query
+from feedback import lead_query, uploads
+from feedback.models import Upload
 from feedback.openapi.addresses import addresses
 from feedback.openapi.operations import OPERATIONS
 from feedback.openapi.parameters import query_parameters
@@ -211,13 +212,13 @@ class Checked:
     def __init__(self, document: dict[str, Any], key: str, flow) -> None:
         self.document, self.key, self.flow, self.client = document, key, flow, Client()
 
-    def send(self, method: str, path: str, body: Any = None, query: str = "", **parts: str):
+    def send(self, method: str, path: str, body: Any = None, query: str = "", kind: str = "", **parts: str):
         """→ the answer; ``path`` as the document has it, its ``parts`` by name."""
         address = f"{FLOW}{path}".format(flow_id=self.flow.public_id, **parts) + query
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        kind = "application/json" if data else ""
+        kind = kind or ("application/json" if data else "")
         headers = {"X-API-Key": self.key}
-        answer = self.client.generic(method, address, data, kind, headers=headers)
+        answer = self.client.generic(method, address, data, headers=headers, CONTENT_TYPE=kind)
         said = self.document["paths"][FLOW + path][method.lower()]["responses"][str(answer.status_code)]
         content = said["content"][answer["Content-Type"]]
         check(self.document, content["schema"], answer.json())
@@ -258,12 +259,32 @@ def test_answers_to_buyers_have_the_shapes_of_the_document(world, buyers, live_k
     assert client.send("GET", "/leads/{lead_id}", lead_id="evt_0").status_code == 404
     assert client.send("GET", "/leads/{lead_id}/feedback", lead_id=lead).json()["feedback"]
     assert client.send("GET", "/openapi.json").status_code == 200
+    answers_about_uploads(client, lead)
     Agreement.objects.update(shows_source=False, shows_price=False, shows_contact=False)
     hidden = Checked(read(world.flow, live_key), live_key, world.flow)
     assert hidden.send("GET", "/leads/{lead_id}", lead_id=lead).json()["contact"] is None
     world.flow.feedback_enabled = False
     world.flow.save()
     assert client.send("POST", "/feedback", everything).status_code == 403
+
+
+def answers_about_uploads(client: Checked, lead: str) -> None:
+    text = f"lead_id,notes\n{lead},From a file\nevt_0,x\n"
+    sent = client.send("POST", "/feedback/uploads", text.encode(), kind="text/csv")
+    upload_id = sent.json()["upload_id"]
+    assert client.send("POST", "/feedback/uploads/{upload_id}/undo", upload_id=upload_id).status_code == 409
+    assert client.send("GET", "/feedback/uploads/{upload_id}", upload_id=upload_id).json()["rows"] is None
+    uploads.run(Upload.objects.get().pk)
+    assert client.send("GET", "/feedback/uploads/{upload_id}", upload_id=upload_id).json()["recorded"] == 1
+    undone = client.send("POST", "/feedback/uploads/{upload_id}/undo", upload_id=upload_id)
+    assert undone.json()["status"] == "undone"
+    assert client.send("POST", "/feedback/uploads", b"{}").status_code == 415
+    assert client.send("POST", "/feedback/uploads", b"", kind="text/csv").status_code == 422
+    for path in ("", "/errors"):
+        none = client.send("GET", "/feedback/uploads/{upload_id}" + path, upload_id="upl_0")
+        assert none.status_code == 404
+    history = client.send("GET", "/leads/{lead_id}/feedback", lead_id=lead).json()["feedback"]
+    assert any(each["retracts"] for each in history)
 
 
 def test_answers_to_sellers_have_the_shapes_of_the_document(world, sellers, seller_key):

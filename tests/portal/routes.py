@@ -41,6 +41,10 @@ def of_agreement(rows: Rows) -> tuple:
     return rows[Flow].public_id, rows[Agreement].pk
 
 
+def of_upload(rows: Rows) -> tuple:
+    return rows[Flow].public_id, rows[Upload].public_id
+
+
 @dataclass(frozen=True)
 class Page:
     """A page for people. ``who``: the personas of the row's own world that may use it."""
@@ -109,6 +113,7 @@ PAGES: dict[str, Page] = {
     "integration-test": Page(BUYERS, READ | POST),
     "guide": Page(EVERYBODY, args=of(Flow)),
     "guide-renew": Page(frozenset({"owner", "manager"}), POST, args=of_agreement),
+    "upload-undo": Page(BUYERS, READ | POST, args=of(Upload)),
     "dashboard": Page(SELLERS),
     "source-report": Page(SELLERS),
     "source-report-csv": Page(SELLERS),
@@ -122,6 +127,10 @@ PAGES: dict[str, Page] = {
 APIS: dict[str, Api] = {
     "api-feedback": Api({"POST": "buyer"}),
     "api-feedback-batch": Api({"POST": "buyer"}),
+    "api-uploads": Api({"POST": "buyer"}),
+    "api-upload": Api({"GET": "buyer"}, args=of_upload),
+    "api-upload-errors": Api({"GET": "buyer"}, args=of_upload),
+    "api-upload-undo": Api({"POST": "buyer"}, args=of_upload),
     "api-leads": Api({"GET": "buyer", "POST": "seller"}),
     "api-lead": Api({"GET": "buyer"}, args=of_lead),
     "api-lead-feedback": Api({"GET": "buyer"}, args=of_lead),

@@ -1,0 +1,31 @@
+"""Taking back what a change set recorded: retractions, which are new events. Nothing is deleted."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from feedback.fold import Event
+from feedback.models import ChangeSet, Feedback
+from feedback.record import histories_of, keep
+from flows.models import Delivery
+
+
+def take_back(recorded: ChangeSet, under: ChangeSet) -> int:
+    """Retract every event of ``recorded`` that is not yet, as events of ``under``. → how many.
+
+    Both are of the same flow and buyer. Call in a transaction; the number of queries is the same for any
+    number of events.
+    """
+    rows = list(Feedback.objects.filter(change_set=recorded, retraction=None).order_by("pk"))
+    deliveries = Delivery.objects.filter(pk__in={row.delivery_id for row in rows}).order_by("pk")
+    locked = deliveries.select_for_update(of=("self",), no_key=True).select_related("flow")
+    histories = {history.delivery.pk: history for history in histories_of(locked).values()}
+    now = timezone.now()
+    for row in rows:
+        event = Event(row.values, row.occurred_at, row.pk, row.public_id)
+        histories[row.delivery_id].take_back(event, now)
+    changed = [history for history in histories.values() if history.news]
+    for history in changed:
+        history.bring_up_to_date()
+    keep(changed, {under.buyer_id: under}, now=now)
+    return sum(len(history.news) for history in changed)
