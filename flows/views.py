@@ -37,6 +37,15 @@ class DecisionList(TableView):
     def get_rows(self) -> QuerySet[Any]:
         return Decision.objects.select_related(*PARTS)
 
+    def get_filterset_kwargs(self, filterset_class: Any) -> dict[str, Any]:
+        asked = self.request.GET.copy()
+        asked.setdefault("about", "sources")
+        return {**super().get_filterset_kwargs(filterset_class), "data": asked}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Without a decision of any kind the page says so, though it asks for those about sources."""
+        return {**super().get_context_data(**kwargs), "filtered": self.get_queryset().exists()}
+
 
 class AlertList(TableView):
     """Every alert, newest first."""

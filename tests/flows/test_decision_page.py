@@ -247,8 +247,25 @@ def test_the_number_of_queries_does_not_grow(world, as_user, django_assert_max_n
         )
     client = as_user(world.owner)
     with django_assert_max_num_queries(12):
-        assert "1–30 of 30 decisions" in words(client.get("/decisions/"))
+        assert "1–30 of 30 decisions" in words(client.get("/decisions/?about=contacts"))
 
 
 def test_no_decisions_yet_says_what_would_be_here(world, as_user):
     assert "No rule has decided anything yet" in words(as_user(world.owner).get("/decisions/"))
+
+
+def test_contacts_do_not_bury_the_sources(world, as_user, decision):
+    make_decision(
+        world,
+        rule_name="Suppress returned contacts",
+        action="suppress_contact",
+        delivery=world.delivery,
+        numbers={"outcome": "returned", "lead_id": world.delivery.public_id},
+        after={"list": "returns", "added": ["email"]},
+    )
+    client, contact = as_user(world.owner), "Contact of"
+    assert contact not in words(client.get("/decisions/"))
+    assert contact in words(client.get("/decisions/?about=contacts"))
+    for query in ("about=", "about=sources&action=suppress_contact"):
+        assert contact in words(client.get(f"/decisions/?{query}"))
+    assert decision.rule_name in words(client.get("/decisions/?about="))
