@@ -19,7 +19,7 @@ from feedback.wording import in_words, tone
 IN_ROWS = (*STATUS_FIELDS, "quality_score", "revenue")  # what a row can set
 PROMPTS = {"outcome": "Set outcome", "converted": "Converted?"}
 UNSAID = {"outcome": "No outcome", "converted": "Not known"}
-STARS = {str(score): "★" * score + "☆" * (5 - score) + f" {score}" for score in range(1, 6)}
+STARS = {str(score): f"{score} " + "★" * score + "☆" * (5 - score) for score in range(1, 6)}
 
 
 @dataclass(frozen=True)

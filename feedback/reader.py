@@ -121,7 +121,8 @@ def check_columns(columns: Sequence[str], fields: Sequence[str]) -> tuple[str, .
     unknown = [name for name in read if name and name not in (*fields, *IDS)]
     expected = f"Expected: lead_id (or external_id), and any of {', '.join(fields)}."
     if unknown:
-        raise UnreadableError(f"Unknown columns: {', '.join(map(_quoted, unknown))}. {expected}", 1)
+        first = "The first line must name the columns. "
+        raise UnreadableError(f"{first}Unknown: {', '.join(map(_quoted, unknown))}. {expected}", 1)
     if not set(IDS) & set(read):
         raise UnreadableError(f"No column names the lead. {expected}", 1)
     if not set(read) & set(fields):

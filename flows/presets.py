@@ -42,7 +42,7 @@ PRODUCT = FieldPreset("product_details", Kind.OBJECT, "", "What was sold.")
 
 SIMPLE_STATUS = (CONVERTED, HAPPENED)
 QUALITY_FOCUS = (QUALITY, ISSUES, RECOMMENDATIONS)
-FULL_REVENUE = (OUTCOME, REVENUE, COMMISSION, QUALITY, CONTACTED, REASON, NOTES, PRODUCT, HAPPENED)
+FULL_REVENUE = (OUTCOME, REVENUE, COMMISSION, QUALITY, CONTACTED, REASON, NOTES, PRODUCT)
 INSURANCE = (
     FieldPreset("policy_sold", Kind.BOOLEAN),
     FieldPreset("premium_amount", Kind.MONEY),
@@ -69,10 +69,10 @@ MORTGAGE = (
 PRESETS: dict[str, tuple[FieldPreset, ...]] = {
     "simple_status": SIMPLE_STATUS,
     "quality_focus": QUALITY_FOCUS,
-    "full_revenue": FULL_REVENUE,
-    "insurance": FULL_REVENUE + INSURANCE,
-    "solar": FULL_REVENUE + SOLAR,
-    "mortgage": FULL_REVENUE + MORTGAGE,
+    "full_revenue": (*FULL_REVENUE, HAPPENED),
+    "insurance": (*FULL_REVENUE, *INSURANCE, HAPPENED),
+    "solar": (*FULL_REVENUE, *SOLAR, HAPPENED),
+    "mortgage": (*FULL_REVENUE, *MORTGAGE, HAPPENED),
 }
 LISTS = {RETURNS: "Returns", BAD_SOURCES: "Bad Sources"}
 

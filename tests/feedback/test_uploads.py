@@ -283,8 +283,8 @@ def test_too_many_repeated_leads_are_refused_as_a_whole(take, monkeypatch):
     [
         (b"", "The file is empty"),
         (b"PK\x03\x04rest", "an Excel workbook"),
-        (b"lead,outcome\nx,y\n", "Unknown columns"),
-        (b"evt_1,converted\nevt_2,converted\n", "Unknown columns"),
+        (b"lead,outcome\nx,y\n", "The first line must name the columns"),
+        (b"evt_1,converted\nevt_2,converted\n", "The first line must name the columns"),
         (b'lead_id,notes\nevt_1,fine\nevt_2,"open\nevt_3,z\n', "Line 3"),
         (b"lead_id,notes\nevt_1,a\x00\n", "NUL"),
     ],
