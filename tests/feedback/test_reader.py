@@ -151,7 +151,7 @@ def test_named_cells():
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (("lead_id", "sale", "outcome"), "must name the columns. Unknown: “sale”. Expected: lead_id (or external_id)"),
+        (("lead_id", "sale", "outcome"), "must name the columns. Unknown: “sale”. Expected: lead_id"),
         (("outcome",), "No column names the lead"),
         (("lead_id",), "no column with feedback"),
     ],
