@@ -62,7 +62,8 @@ def run(title: str, arguments: list[str], **env: str) -> bool:
     }
     strict = ["-p", "tests.nothing_skipped"] if required() else []
     print(f"\n──── {title} ────", flush=True)
-    command = [sys.executable, "-m", "pytest", *strict, *arguments, *sys.argv[1:]]
+    slow = ["--durations=10", "--durations-min=3"]
+    command = [sys.executable, "-m", "pytest", *strict, *slow, *arguments, *sys.argv[1:]]
     return subprocess.run(command, check=False, env={**clean, **env}).returncode == 0
 
 
