@@ -231,7 +231,7 @@ def test_what_is_no_form_is_refused(files, content_type):
     [
         (b"PK\x03\x04rest", "an Excel workbook"),
         (b'lead_id,notes\nevt_1,fine\nevt_2,"open\nevt_3,z\n', "Line 3"),
-        (b"lead_id,colour\nevt_1,red\n", "Unknown columns"),
+        (b"lead_id,colour\nevt_1,red\n", "Unknown: “colour”"),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_as_a_whole_and_says_why(files, content, words):
