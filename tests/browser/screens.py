@@ -25,7 +25,7 @@ PICTURES = (
     ("dashboard", "seller", "/dashboard/", DESK, "light"),
     ("dashboard-dark", "seller", "/dashboard/", DESK, "dark"),
     ("source-report", "seller", "/reports/sources/", DESK, "light"),
-    ("decisions", "seller", "/decisions/?action=set_price_adjustment", DESK, "light"),
+    ("decisions", "seller", "/decisions/", DESK, "light"),
     ("leads", "buyer", "/leads/?page=5", DESK, "light"),
     ("leads-phone", "buyer", "/leads/?page=5", PHONE, "light"),
 )
