@@ -1,0 +1,48 @@
+"""The whole loop in two browsers: what a buyer says in a row moves the seller's dashboard by itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from feedback import stale, tasks
+from portal.models import User
+
+pytestmark = pytest.mark.browser
+PASSWORD = "correct horse"
+REFRESHED = 15_000  # milliseconds: the dashboard asks every five seconds
+
+
+def log_in(page: Page, user: User) -> None:
+    page.get_by_label(re.compile("user", re.IGNORECASE)).fill(user.username)
+    page.get_by_label("Password", exact=False).first.fill(PASSWORD)
+    page.get_by_role("button", name=re.compile("log in", re.IGNORECASE)).click()
+
+
+def test_a_buyers_word_moves_the_sellers_dashboard(open_page, world):
+    stale.mark([world.delivery])
+    tasks.recompute()
+    lead = world.delivery.public_id
+
+    desk = open_page(path="/")
+    log_in(desk, world.agent)
+    expect(desk).to_have_url(re.compile("/leads/$"))
+    board = open_page(path="/")
+    log_in(board, world.owner)
+    expect(board).to_have_url(re.compile("/dashboard/$"))
+    expect(board.locator("#board")).not_to_contain_text("$1,500")
+
+    desk.get_by_label("Source").select_option(world.source.slug)
+    expect(desk).to_have_url(re.compile(rf"source={world.source.slug}$"))
+    desk.locator(f"#outcome-{lead}-control").select_option("converted")
+    expect(desk.locator(f"#outcome-{lead}.saved")).to_be_visible()
+    desk.locator(f"#revenue-{lead}-control").fill("1500")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(f"#revenue-{lead}-control")).to_have_value("1,500.00")
+    desk.locator(f"#lead-{lead}").get_by_role("link").click()
+    expect(desk.locator("#history")).to_contain_text("Converted")
+
+    tasks.recompute()
+    expect(board.locator("#board")).to_contain_text("$1,500", timeout=REFRESHED)
