@@ -44,7 +44,10 @@ class DecisionList(TableView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Without a decision of any kind the page says so, though it asks for those about sources."""
-        return {**super().get_context_data(**kwargs), "filtered": self.get_queryset().exists()}
+        context = super().get_context_data(**kwargs)
+        asked = any(self.request.GET.get(name) for name in context["filter"].form.fields)
+        hidden = not context["table"].paginator.count and self.get_queryset().exists()
+        return {**context, "filtered": asked or hidden}
 
 
 class AlertList(TableView):

@@ -49,7 +49,8 @@ def figures(share: Share, currency: str, ages: Sequence[int]) -> tuple[Figure, .
 
 def _conversion(share: Share, ages: Sequence[int]) -> Figure:
     now = measure("conversion_rate", share.mature)
-    note = f"leads {aged(ages)}" if any(ages) else "all leads"
+    alike = f"leads {aged(ages)}" if any(ages) else "all leads"
+    note = alike if len(ages) == 1 else "mature leads"  # of what age is said with the sources
     if not now.count:
         return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, ages))
     counted = f"{share.mature.converted:,} of {now.count:,}"

@@ -89,7 +89,7 @@ def test_a_slow_flow_is_not_compared_with_a_quick_one(world, as_user, known):
     text = page(as_user(world.owner))
     assert "+67 % per mature lead" in figure(text, "revenue")
     assert "+2.0 pts" in figure(text, "conversion_rate")
-    assert "leads 14+ or 30+ days old, by flow 8.0 %" in figure(text, "conversion_rate")
+    assert "mature leads 8.0 %" in figure(text, "conversion_rate")
     assert "−60.0 pts" in figure(text, "coverage")
 
 
