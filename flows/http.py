@@ -319,9 +319,12 @@ def _response(status: int, body: str, kind: str, headers: Mapping[str, str] | No
 
 
 def _without_body(response: HttpResponseBase) -> HttpResponseBase:
-    """For HEAD: the headers of GET, its length included unless nobody knows it yet."""
+    """For HEAD: the headers of GET, its length included unless nobody knows it yet.
+
+    A stream is dropped unread, not closed: ``close()`` says that the request is over, and Django then closes
+    the database connection under whatever is still to come.
+    """
     if not isinstance(response, HttpResponse):
-        response.close()
         return HttpResponse(headers=response.headers)
     response.headers.setdefault("Content-Length", str(len(response.content)))
     response.content = b""
