@@ -49,12 +49,14 @@ def test_log_in_filter_set_an_outcome_and_read_the_history(open_page, world, lea
     page.get_by_label("Password", exact=False).first.fill(PASSWORD)
     page.get_by_role("button", name=re.compile("log in", re.IGNORECASE)).click()
     expect(page).to_have_url(re.compile("/leads/$"))
+    page.wait_for_load_state("networkidle")  # then htmx has taken the page in hand
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(3)
 
     page.get_by_label("Source").select_option("search-nw")
     expect(rows).to_have_count(2)
     expect(page).to_have_url(re.compile(r"\?source=search-nw$"))
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     ana = leads["evt_123"]
     control(page, "outcome", ana).select_option("converted")
     expect(page.locator("#outcome-evt_123 .pill--good")).to_be_visible()

@@ -34,8 +34,11 @@ def test_a_buyers_word_moves_the_sellers_dashboard(open_page, world):
     expect(board).to_have_url(re.compile("/dashboard/$"))
     expect(board.locator("#board")).not_to_contain_text("$1,500")
 
+    desk.wait_for_load_state("networkidle")  # then htmx has taken the page in hand
     desk.get_by_label("Source").select_option(world.source.slug)
     expect(desk).to_have_url(re.compile(rf"source={world.source.slug}$"))
+    expect(desk.locator("#live")).to_contain_text("1 leads")
+    expect(desk.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     desk.locator(f"#outcome-{lead}-control").select_option("converted")
     expect(desk.locator(f"#outcome-{lead}.saved")).to_be_visible()
     desk.locator(f"#revenue-{lead}-control").fill("1500")
