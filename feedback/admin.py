@@ -18,7 +18,19 @@ from portal.scoped_inlines import ReadOnlyInline
 UPLOAD_TONES = {"queued": "info", "running": "info", "done": "good", "failed": "bad", "undone": "warn"}
 
 
-class HistoryInline(ReadOnlyInline[Feedback]):
+class EventColumns:
+    """What a list of events says of each beside its own columns."""
+
+    @admin.display(description="By")
+    def door(self, row: Feedback) -> str:
+        return row.change_set.get_door_display()
+
+    @admin.display(description="Values")
+    def given(self, row: Feedback) -> SafeString:
+        return as_json(row.values)
+
+
+class HistoryInline(EventColumns, ReadOnlyInline[Feedback]):
     """A delivery's events, oldest first."""
 
     model = Feedback
@@ -31,17 +43,9 @@ class HistoryInline(ReadOnlyInline[Feedback]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         return super().get_queryset(request).select_related("change_set")
 
-    @admin.display(description="By")
-    def door(self, row: Feedback) -> str:
-        return row.change_set.get_door_display()
-
-    @admin.display(description="Values")
-    def given(self, row: Feedback) -> SafeString:
-        return as_json(row.values)
-
 
 @admin.register(Feedback)
-class FeedbackAdmin(ReadOnlyAdmin[Feedback]):
+class FeedbackAdmin(EventColumns, ReadOnlyAdmin[Feedback]):
     """Single events."""
 
     list_display = ("public_id", "delivery", "occurred_at", "received_at", "door", "given")
@@ -53,14 +57,6 @@ class FeedbackAdmin(ReadOnlyAdmin[Feedback]):
     fields = ("public_id", "delivery", "change_set", "occurred_at", "received_at", "given", "schema_version")
     readonly_fields = ("given",)
     empty_hint = "Feedback appears here as buyers send it: by API, as a file, or in their portal."
-
-    @admin.display(description="By")
-    def door(self, row: Feedback) -> str:
-        return row.change_set.get_door_display()
-
-    @admin.display(description="Values")
-    def given(self, row: Feedback) -> SafeString:
-        return as_json(row.values)
 
 
 @admin.register(ChangeSet)
