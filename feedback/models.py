@@ -20,17 +20,25 @@ class Door(models.TextChoices):
     API = "api", "API"
     UPLOAD = "upload", "File upload"
     PORTAL = "portal", "Portal"
+    LEADCONDUIT = "leadconduit", "LeadConduit"
 
 
 class Upload(models.Model):
     """A file of feedback: how it was read, how far it is, what it did."""
 
     class Status(models.TextChoices):
+        """The first three are the portal's alone: nothing is recorded before a person has confirmed."""
+
+        DRAFT = "draft", "Not started"
+        CHECKING = "checking", "Being checked"
+        CHECKED = "checked", "To be confirmed"
         QUEUED = "queued", "Waiting"
         RUNNING = "running", "Running"
         DONE = "done", "Done"
         FAILED = "failed", "Failed"
         UNDONE = "undone", "Undone"
+
+    PREPARING: ClassVar = (Status.DRAFT, Status.CHECKING, Status.CHECKED)
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
     public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "upl"))
@@ -44,6 +52,11 @@ class Upload(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
+    has_header = models.BooleanField(default=True)
+    decimal_comma = models.BooleanField(null=True, blank=True)  # None: as the delimiter suggests
+    # How columns and values are understood (feedback/mapping.py); empty: columns are named as the fields are.
+    mapping = models.JSONField(default=dict, blank=True)
+    findings = models.JSONField(default=dict, blank=True)  # of the check: see feedback/upload_check.py
     rows = models.PositiveIntegerField(null=True, blank=True)  # counted in the first pass
     rows_done = models.PositiveIntegerField(default=0)  # committed with the chunk that did them
     recorded = models.PositiveIntegerField(default=0)
@@ -82,6 +95,51 @@ class Upload(models.Model):
         return min(1.0, done / all_of_them) if all_of_them else 0.0
 
 
+class RememberedMapping(models.Model):
+    """How a buyer's files with this head were understood the last time one of them was confirmed."""
+
+    access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
+    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="+")
+    buyer = models.ForeignKey(Buyer, on_delete=models.CASCADE, related_name="+")
+    head = models.CharField(max_length=64)  # SHA-256 of the columns' names, or of their number
+    mapping = models.JSONField()
+    upload = models.ForeignKey(Upload, on_delete=models.SET_NULL, null=True, related_name="+")
+    updated_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["flow", "buyer", "head"], name="mapping_once_per_head"),
+        )
+
+
+class ProposedMatch(models.Model):
+    """A lead that a row without a known id may speak of. Used only once a person has accepted it."""
+
+    class Basis(models.TextChoices):
+        BOTH = "both", "E-mail and phone"
+        EMAIL = "email", "E-mail"
+        PHONE = "phone", "Phone"
+
+    access_paths: ClassVar = Paths(seller="upload__flow__seller", buyer="upload__buyer")
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="proposals")
+    line = models.PositiveIntegerField()
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+")
+    basis = models.CharField(max_length=5, choices=Basis.choices)
+    confidence = models.PositiveSmallIntegerField()  # percent
+    contact = models.CharField(max_length=300)  # of the row, as it stands in the file
+    accepted = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("-confidence", "line", "pk")
+        constraints = (
+            models.UniqueConstraint(fields=["upload", "line", "delivery"], name="proposed_once"),
+            models.UniqueConstraint(
+                fields=["upload", "line"], name="one_accepted_per_line", condition=models.Q(accepted=True)
+            ),
+        )
+        indexes = (models.Index(fields=["upload", "-confidence", "line"], name="proposals_in_order"),)
+
+
 class RefusedRow(models.Model):
     """A row of an upload that was not recorded, as it stood in the file, and why."""
 
@@ -101,7 +159,7 @@ class ChangeSet(models.Model):
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
     public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "chg"))
-    door = models.CharField(max_length=10, choices=Door.choices)
+    door = models.CharField(max_length=12, choices=Door.choices)
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="change_sets")
     buyer = models.ForeignKey(Buyer, on_delete=models.PROTECT, related_name="change_sets")
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
@@ -114,6 +172,18 @@ class ChangeSet(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class ExternalIdChange(models.Model):
+    """That a buyer's own id of a delivery was learned, set or cleared, and in which change set."""
+
+    access_paths: ClassVar = Paths(
+        seller="delivery__flow__seller", buyer="delivery__buyer", flow="delivery__flow"
+    )
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="external_id_changes")
+    change_set = models.ForeignKey(ChangeSet, on_delete=models.PROTECT, related_name="external_id_changes")
+    before = models.CharField(max_length=128, null=True, blank=True)
+    after = models.CharField(max_length=128, null=True, blank=True)
 
 
 class AppendOnlyQuerySet(models.QuerySet["Feedback"]):

@@ -1,14 +1,15 @@
-"""The nouns of what goes out, in four rooms: configuration, supply, automation, requests."""
+"""The nouns of what goes out, in five rooms: configuration, supply, automation, requests, outgoing."""
 
 from flows.models.automation import (
     Alert,
+    Bonus,
     Decision,
-    OutboxMessage,
     Rule,
     SuppressionEntry,
     SuppressionList,
 )
 from flows.models.config import Agreement, ApiKey, Field, Flow, IdempotentRequest
+from flows.models.outgoing import Attempt, Endpoint, OutboxMessage
 from flows.models.requests import RequestLog
 from flows.models.supply import (
     ConversionStatus,
@@ -17,15 +18,19 @@ from flows.models.supply import (
     Lead,
     Outcome,
     Source,
+    SourceBuyer,
 )
 
 __all__ = [
     "Agreement",
     "Alert",
     "ApiKey",
+    "Attempt",
+    "Bonus",
     "ConversionStatus",
     "Decision",
     "Delivery",
+    "Endpoint",
     "Field",
     "Flow",
     "IdempotentRequest",
@@ -36,6 +41,7 @@ __all__ = [
     "RequestLog",
     "Rule",
     "Source",
+    "SourceBuyer",
     "SuppressionEntry",
     "SuppressionList",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -11,7 +12,7 @@ from django.utils.timezone import now
 from flows.models.config import Flow, default_seller_paths
 from flows.models.supply import Delivery, Source
 from portal.access import Paths
-from portal.models import Seller
+from portal.models import Buyer, Seller
 
 
 class Rule(models.Model):
@@ -30,6 +31,22 @@ class Rule(models.Model):
         BELOW = "below", "is below"
         ABOVE = "above", "is above"
 
+    class Scope(models.TextChoices):
+        SOURCE = "source", "Each source"
+        SOURCE_BUYER = "source_buyer", "Each source with each buyer"
+
+    class Evidence(models.TextChoices):
+        POINT = "point", "The bare number"
+        CONFIDENT = "confident", "Only when it is certain enough"
+
+    class Mode(models.TextChoices):
+        ACT = "act", "Act"
+        SUGGEST = "suggest", "Suggest: a person decides"
+
+    class OnClear(models.TextChoices):
+        NOTHING = "nothing", "Leave it as it is"
+        REVERSE = "reverse", "Reverse the action"
+
     access_paths: ClassVar = default_seller_paths("flow")
     flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="rules")
     name = models.CharField(max_length=120)
@@ -46,6 +63,24 @@ class Rule(models.Model):
         "maturity, days", default=0, help_text="Deliveries younger than this are not counted yet."
     )
     min_count = models.PositiveIntegerField("minimum count", default=30)
+    scope = models.CharField(max_length=12, choices=Scope.choices, default=Scope.SOURCE)
+    evidence = models.CharField(max_length=10, choices=Evidence.choices, default=Evidence.POINT)
+    excluded_buyers = models.ManyToManyField(
+        Buyer, blank=True, related_name="+", help_text="Whose feedback the rule does not count."
+    )
+    equal_buyers = models.BooleanField(
+        "weigh buyers equally", default=False, help_text="The mean over buyers, however much each bought."
+    )
+    mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.ACT)
+    on_clear = models.CharField(
+        "when it clears", max_length=8, choices=OnClear.choices, default=OnClear.NOTHING
+    )
+    hysteresis = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=Decimal("0.1"),
+        help_text="By which share of the threshold the number must be better before it counts as cleared.",
+    )
     cooldown_hours = models.PositiveIntegerField(
         "cool-down, hours", default=24, help_text="Least time between two decisions on one source."
     )
@@ -74,6 +109,8 @@ class Decision(models.Model):
     """One firing of a rule: the numbers it was taken on, what stood before and after, and its undo."""
 
     class Status(models.TextChoices):
+        SUGGESTED = "suggested", "Suggested"
+        DISMISSED = "dismissed", "Dismissed"
         APPLIED = "applied", "Applied"
         UNDONE = "undone", "Undone"
 
@@ -83,6 +120,13 @@ class Decision(models.Model):
     rule_name = models.CharField(max_length=120)  # as it was called then
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="decisions")
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, null=True, related_name="decisions")
+    buyer = models.ForeignKey(  # where the rule looks at a source with each buyer
+        Buyer, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    # The decision whose action this one reversed, once its condition had cleared.
+    reverses = models.OneToOneField(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="reversed_by"
+    )
     evaluation = models.CharField(max_length=64)  # which look this was: unique per rule and source
     action = models.CharField(max_length=32)
     params = models.JSONField(default=dict)
@@ -93,6 +137,11 @@ class Decision(models.Model):
     decided_at = models.DateTimeField(default=now)
     undone_at = models.DateTimeField(null=True, blank=True)
     undone_by = models.ForeignKey("portal.User", on_delete=models.SET_NULL, null=True, blank=True)
+    # Of a suggestion: who approved or dismissed it, and when.
+    answered_at = models.DateTimeField(null=True, blank=True)
+    answered_by = models.ForeignKey(
+        "portal.User", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         ordering = ("-decided_at", "-pk")
@@ -136,15 +185,27 @@ class SuppressionEntry(models.Model):
         PHONE = "phone", "Phone"
         SOURCE = "source", "Source"
 
+    class Origin(models.TextChoices):
+        PERSON = "person", "Entered by hand"
+        RULE = "rule", "A rule"
+        FILE = "file", "A file"
+        API = "api", "The API"
+
     access_paths: ClassVar = Paths(seller="list__seller", buyer=None)
     list = models.ForeignKey(SuppressionList, on_delete=models.CASCADE, related_name="entries")
     kind = models.CharField(max_length=6, choices=Kind.choices)
     value = models.CharField(max_length=254)  # normalised; a source as "<flow id>/<source slug>"
     reason = models.CharField(max_length=255, blank=True)
+    origin = models.CharField(
+        "where from", max_length=10, choices=Origin.choices, default=Origin.PERSON, editable=False
+    )
     decision = models.ForeignKey(
         Decision, on_delete=models.SET_NULL, null=True, blank=True, related_name="suppression_entries"
     )
     added_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="From then on the value may be bought again. Empty: never."
+    )
 
     class Meta:
         verbose_name_plural = "suppression entries"
@@ -170,6 +231,9 @@ class Alert(models.Model):
     source = models.ForeignKey(Source, on_delete=models.CASCADE, null=True, blank=True)
     decision = models.OneToOneField(Decision, on_delete=models.CASCADE, null=True, blank=True)
     level = models.CharField(max_length=4, choices=Level.choices)
+    # While a condition lasts it has one alert, told by this key; "" where there is no lasting condition.
+    condition = models.CharField(max_length=160, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
     title = models.CharField(max_length=160)
     body = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(default=now)
@@ -181,36 +245,30 @@ class Alert(models.Model):
             models.Index(fields=["seller", "-created_at"], name="alert_by_seller"),
             models.Index(fields=["seller"], name="alert_unread", condition=models.Q(read_at=None)),
         )
+        constraints = (
+            models.UniqueConstraint(
+                fields=["seller", "condition"],
+                name="one_open_alert_per_condition",
+                condition=~models.Q(condition="") & models.Q(resolved_at=None),
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title
 
 
-class OutboxMessage(models.Model):
-    """What must leave the house, written in the transaction of its cause and closed when it has left."""
+class Bonus(models.Model):
+    """What a rule granted for quality, of a source or of a lead. A bonus is voided, never deleted."""
 
-    class Status(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        DONE = "done", "Sent"
-        DEAD = "dead", "Given up"
-
-    access_paths: ClassVar = Paths(seller="seller", buyer=None)
-    seller = models.ForeignKey(Seller, on_delete=models.CASCADE, related_name="outbox")
-    kind = models.CharField(max_length=20)  # a name in the registry of flows/transports.py
-    payload = models.JSONField()
-    status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    next_attempt_at = models.DateTimeField(default=now)
-    last_error = models.CharField(max_length=500, blank=True)
-    created_at = models.DateTimeField(default=now)
-    done_at = models.DateTimeField(null=True, blank=True)
+    access_paths: ClassVar = default_seller_paths("flow")
+    flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="bonuses")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="bonuses")
+    delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="bonus")
+    amount = models.DecimalField(max_digits=12, decimal_places=3)  # in the flow's currency
+    granted_at = models.DateTimeField(default=now)
+    voided_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = (
-            models.Index(
-                fields=["next_attempt_at"], name="outbox_waiting", condition=models.Q(status="pending")
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        verbose_name_plural = "bonuses"
+        ordering = ("-granted_at", "-pk")

@@ -82,6 +82,12 @@ class Flow(models.Model):
         validators=[RegexValidator(r"^[A-Z]{2}$", "Two capital letters, such as US.")],
         help_text="The country in which a phone number without a prefix is read.",
     )
+    event_id_is_credential = models.BooleanField(
+        "event ids serve as credentials",
+        default=False,
+        help_text="For /feedback?event_id=… of CRMs that can send no key: whoever knows a lead's id may "
+        "send feedback on it.",
+    )
     schema_version = models.PositiveIntegerField(
         default=1, editable=False, help_text="Goes up with every change of a field."
     )

@@ -53,6 +53,19 @@ class Source(models.Model):
         return self.name
 
 
+class SourceBuyer(models.Model):
+    """Whether one buyer gets a source's leads. No row: they do, as far as the source itself is active."""
+
+    access_paths: ClassVar = default_seller_paths("source__flow")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="by_buyer")
+    buyer = models.ForeignKey(Buyer, on_delete=models.CASCADE, related_name="by_source")
+    status = models.CharField(max_length=10, choices=Source.Status.choices, default=Source.Status.ACTIVE)
+    status_reason = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["source", "buyer"], name="once_per_source_and_buyer"),)
+
+
 class Lead(models.Model):
     """A consumer's record, as it came in."""
 
