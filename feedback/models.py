@@ -13,6 +13,9 @@ from portal.access import Paths
 from portal.ids import new_id
 from portal.models import Buyer, User
 
+# Defaults in the database are for a server of the last release, which does not know the column yet.
+NO_JSON = models.Value({}, models.JSONField())
+
 
 class Door(models.TextChoices):
     """By which way feedback came in."""
@@ -52,11 +55,13 @@ class Upload(models.Model):
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
     encoding = models.CharField(max_length=20, blank=True)
     delimiter = models.CharField(max_length=1, blank=True)
-    has_header = models.BooleanField(default=True)
+    has_header = models.BooleanField(default=True, db_default=True)
     decimal_comma = models.BooleanField(null=True, blank=True)  # None: as the delimiter suggests
     # How columns and values are understood (feedback/mapping.py); empty: columns are named as the fields are.
-    mapping = models.JSONField(default=dict, blank=True)
-    findings = models.JSONField(default=dict, blank=True)  # of the check: see feedback/upload_check.py
+    mapping = models.JSONField(default=dict, db_default=NO_JSON, blank=True)
+    findings = models.JSONField(
+        default=dict, db_default=NO_JSON, blank=True
+    )  # of the check: see feedback/upload_check.py
     rows = models.PositiveIntegerField(null=True, blank=True)  # counted in the first pass
     rows_done = models.PositiveIntegerField(default=0)  # committed with the chunk that did them
     recorded = models.PositiveIntegerField(default=0)

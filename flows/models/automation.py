@@ -63,22 +63,34 @@ class Rule(models.Model):
         "maturity, days", default=0, help_text="Deliveries younger than this are not counted yet."
     )
     min_count = models.PositiveIntegerField("minimum count", default=30)
-    scope = models.CharField(max_length=12, choices=Scope.choices, default=Scope.SOURCE)
-    evidence = models.CharField(max_length=10, choices=Evidence.choices, default=Evidence.POINT)
+    scope = models.CharField(
+        max_length=12, choices=Scope.choices, default=Scope.SOURCE, db_default=Scope.SOURCE
+    )
+    evidence = models.CharField(
+        max_length=10, choices=Evidence.choices, default=Evidence.POINT, db_default=Evidence.POINT
+    )
     excluded_buyers = models.ManyToManyField(
         Buyer, blank=True, related_name="+", help_text="Whose feedback the rule does not count."
     )
     equal_buyers = models.BooleanField(
-        "weigh buyers equally", default=False, help_text="The mean over buyers, however much each bought."
+        "weigh buyers equally",
+        default=False,
+        db_default=False,
+        help_text="The mean over buyers, however much each bought.",
     )
-    mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.ACT)
+    mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.ACT, db_default=Mode.ACT)
     on_clear = models.CharField(
-        "when it clears", max_length=8, choices=OnClear.choices, default=OnClear.NOTHING
+        "when it clears",
+        max_length=8,
+        choices=OnClear.choices,
+        default=OnClear.NOTHING,
+        db_default=OnClear.NOTHING,
     )
     hysteresis = models.DecimalField(
         max_digits=5,
         decimal_places=4,
         default=Decimal("0.1"),
+        db_default=Decimal("0.1"),
         help_text="By which share of the threshold the number must be better before it counts as cleared.",
     )
     cooldown_hours = models.PositiveIntegerField(
@@ -197,7 +209,12 @@ class SuppressionEntry(models.Model):
     value = models.CharField(max_length=254)  # normalised; a source as "<flow id>/<source slug>"
     reason = models.CharField(max_length=255, blank=True)
     origin = models.CharField(
-        "where from", max_length=10, choices=Origin.choices, default=Origin.PERSON, editable=False
+        "where from",
+        max_length=10,
+        choices=Origin.choices,
+        default=Origin.PERSON,
+        db_default=Origin.PERSON,
+        editable=False,
     )
     decision = models.ForeignKey(
         Decision, on_delete=models.SET_NULL, null=True, blank=True, related_name="suppression_entries"
@@ -232,7 +249,7 @@ class Alert(models.Model):
     decision = models.OneToOneField(Decision, on_delete=models.CASCADE, null=True, blank=True)
     level = models.CharField(max_length=4, choices=Level.choices)
     # While a condition lasts it has one alert, told by this key; "" where there is no lasting condition.
-    condition = models.CharField(max_length=160, blank=True)
+    condition = models.CharField(max_length=160, blank=True, db_default="")
     resolved_at = models.DateTimeField(null=True, blank=True)
     title = models.CharField(max_length=160)
     body = models.CharField(max_length=500, blank=True)

@@ -85,6 +85,7 @@ class Flow(models.Model):
     event_id_is_credential = models.BooleanField(
         "event ids serve as credentials",
         default=False,
+        db_default=False,
         help_text="For /feedback?event_id=… of CRMs that can send no key: whoever knows a lead's id may "
         "send feedback on it.",
     )

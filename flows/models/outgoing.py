@@ -56,8 +56,10 @@ class OutboxMessage(models.Model):
     endpoint = models.ForeignKey(
         Endpoint, on_delete=models.CASCADE, null=True, blank=True, related_name="messages"
     )
-    event = models.CharField(max_length=40, blank=True)  # its type, such as feedback.recorded
-    event_id = models.CharField(max_length=64, blank=True)  # webhook-id: the same at every attempt and replay
+    event = models.CharField(max_length=40, blank=True, db_default="")  # its type, such as feedback.recorded
+    event_id = models.CharField(
+        max_length=64, blank=True, db_default=""
+    )  # webhook-id: the same at every attempt and replay
     payload = models.JSONField()
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
