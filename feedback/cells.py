@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Aggregate, Count, F, Q, QuerySet, Sum
+from django.db.models import Aggregate, Count, F, FloatField, Q, QuerySet, Sum
 from django.db.models.expressions import Combinable
+from django.db.models.functions import Cast
 
 from feedback.metrics import COLUMNS, Totals
 from feedback.models import SourceDay
@@ -15,6 +16,7 @@ from flows.models import ConversionStatus, Delivery, Outcome
 
 KEY = ("source_id", "buyer_id", "day")
 _THOUSANDTH = Decimal("0.001")
+_REVENUE = Cast("revenue", FloatField())
 
 
 def _outcome(outcome: Outcome) -> Aggregate:
@@ -35,6 +37,8 @@ FROM_DELIVERIES: Mapping[str, Aggregate] = {
     "quality_count": Count("quality_score"),
     "quality_sum": Sum("quality_score"),
     "quality_squares": Sum(F("quality_score") * F("quality_score")),
+    # Before the sum of revenue, which takes the column's name.
+    "revenue_squares": Sum(_REVENUE * _REVENUE),
     "revenue": Sum("revenue"),
     "commission": Sum("commission"),
     "cost": Sum("price"),

@@ -1,15 +1,20 @@
-"""Every metric, defined once. Pure: sums of cells in, measures out."""
+"""Every metric, defined once, for rules, routing, reports and API. Pure: sums of cells in, measures out.
+
+Rates have Wilson's interval, means Student's t. Sums (delivered, revenue, cost, margin) are known, not
+estimated, so they have none. The median time to conversion is no sum: see `measure_days`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, Literal, Self
 
-from flows.evidence import Measure, mean_interval, wilson
+from flows.evidence import Measure, mean_interval, median_interval, wilson
 
-Unit = Literal["rate", "score", "money"]
+Unit = Literal["rate", "score", "money", "count", "days"]
 Better = Literal["up", "down"]
 NOTHING = Decimal(0)
 
@@ -34,6 +39,7 @@ class Totals:
     quality_sum: int = 0
     quality_squares: int = 0
     revenue: Decimal = NOTHING
+    revenue_squares: float = 0.0
     commission: Decimal = NOTHING
     cost: Decimal = NOTHING
 
@@ -45,6 +51,11 @@ class Totals:
     def __add__(self, other: Totals) -> Totals:
         return Totals(*(getattr(self, name) + getattr(other, name) for name in COLUMNS))
 
+    def agrees(self, other: Totals) -> bool:
+        """Whether both are sums of the same: exact, but for the squares: floats, added up in any order."""
+        squares = (self.revenue_squares, other.revenue_squares)
+        return math.isclose(*squares, rel_tol=1e-9) and replace(self, revenue_squares=squares[1]) == other
+
 
 _ZEROS: dict[str, Any] = {field.name: field.default for field in fields(Totals)}
 COLUMNS = tuple(_ZEROS)
@@ -52,7 +63,10 @@ COLUMNS = tuple(_ZEROS)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A named number. ``better`` says which way is good; ``per`` names what it is counted on."""
+    """A named number. ``better`` says which way is good; ``per`` names what it is counted on.
+
+    ``part``: of a rate, how many of those have what it is the rate of.
+    """
 
     name: str
     label: str
@@ -60,6 +74,7 @@ class Metric:
     better: Better
     per: str
     measure: Callable[[Totals], Measure]
+    part: Callable[[Totals], int] | None = None
 
 
 def _rate(part: Callable[[Totals], int], whole: str) -> Callable[[Totals], Measure]:
@@ -71,6 +86,10 @@ def _rate(part: Callable[[Totals], int], whole: str) -> Callable[[Totals], Measu
         return Measure(Decimal(part(totals)) / count, count, _rounded(low), _rounded(high))
 
     return measured
+
+
+def _delivered(totals: Totals) -> Measure:
+    return Measure(Decimal(totals.delivered), totals.delivered)
 
 
 def _average_quality(totals: Totals) -> Measure:
@@ -92,11 +111,24 @@ def _divided(part: Decimal, whole: Decimal | int, count: int) -> Measure:
 
 
 def _per_lead(totals: Totals) -> Measure:
-    return _divided(totals.revenue, totals.delivered, totals.delivered)
+    """The mean revenue of all leads, those that brought in nothing included.
+
+    Few leads bring in nearly all of it, so Student's interval is only as good as there are sales in it.
+    """
+    measured = _divided(totals.revenue, totals.delivered, totals.delivered)
+    interval = mean_interval(totals.delivered, float(totals.revenue), totals.revenue_squares)
+    if interval is None:
+        return measured
+    return replace(measured, low=_rounded(interval[0]), high=_rounded(interval[1]))
 
 
 def _roi(totals: Totals) -> Measure:
-    return _divided(_margin(totals), totals.cost, totals.delivered)
+    """What was paid is known, so its interval is that of the revenue per lead, given the cost."""
+    measured = _divided(_margin(totals), totals.cost, totals.delivered)
+    per_lead, each = _per_lead(totals), _divided(totals.cost, totals.delivered, 0).value
+    if not each or per_lead.low is None or per_lead.high is None:
+        return measured
+    return replace(measured, low=round(per_lead.low / each - 1, 6), high=round(per_lead.high / each - 1, 6))
 
 
 def _reached(totals: Totals) -> int:
@@ -112,10 +144,11 @@ def _margin(totals: Totals) -> Decimal:
 
 
 def _rate_metric(name: str, label: str, better: Better, part: Callable[[Totals], int], per: str) -> Metric:
-    return Metric(name, label, "rate", better, per, _rate(part, per))
+    return Metric(name, label, "rate", better, per, _rate(part, per), part)
 
 
 _ALL = (
+    Metric("delivered", "Delivered", "count", "up", "delivered", _delivered),
     _rate_metric("conversion_rate", "Conversion rate", "up", lambda t: t.converted, "delivered"),
     _rate_metric("return_rate", "Return rate", "down", lambda t: t.returned, "delivered"),
     _rate_metric("coverage", "Coverage", "up", lambda t: t.with_feedback, "delivered"),
@@ -131,8 +164,33 @@ _ALL = (
     Metric("roi", "Return on cost", "rate", "up", "delivered", _roi),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+MEDIAN_DAYS = "median_days_to_conversion"
+MEDIAN_DAYS_LABEL = "Median time to conversion"
 
 
 def measure(name: str, totals: Totals) -> Measure:
     """The metric of that name on those totals. KeyError where there is no such metric."""
     return METRICS[name].measure(totals)
+
+
+def counts_of(name: str, totals: Totals) -> tuple[int, int]:
+    """What a rate is made of, ``(successes, n)``, for tests on counts. TypeError where it is no share."""
+    metric = METRICS[name]
+    if metric.part is None:
+        raise TypeError(f"{name} is no share of anything counted.")
+    return metric.part(totals), getattr(totals, metric.per)
+
+
+def measure_days(days: Sequence[float]) -> Measure:
+    """The median time from delivery to conversion, in days, of the leads that converted.
+
+    Its interval is by order statistics: whatever the times' distribution. Of young leads only the quick ones
+    have converted, so ask it of mature ones; `flows.survival` takes the young ones into account.
+    """
+    if not days:
+        return Measure(None, 0)
+    ordered = sorted(days)
+    middle = (ordered[(len(days) - 1) // 2] + ordered[len(days) // 2]) / 2
+    interval = median_interval(ordered)
+    low, high = (_rounded(interval[0]), _rounded(interval[1])) if interval else (None, None)
+    return Measure(_rounded(middle), len(days), low, high)

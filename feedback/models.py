@@ -288,6 +288,8 @@ class SourceDay(models.Model):
     quality_sum = models.PositiveIntegerField()
     quality_squares = models.PositiveIntegerField()  # sum of squared scores: for the interval of the mean
     revenue = models.DecimalField(max_digits=18, decimal_places=3)
+    # Sum of squared revenues, for the interval of the mean: a float, as its digits have no end.
+    revenue_squares = models.FloatField(default=0, db_default=0)
     commission = models.DecimalField(max_digits=18, decimal_places=3)
     cost = models.DecimalField(max_digits=18, decimal_places=3)  # what the buyer paid: the sum of prices
     computed_at = models.DateTimeField()

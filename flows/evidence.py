@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -15,8 +16,8 @@ _T95 = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
 class Measure:
     """A metric's value, what it was counted on, and its 95 % interval.
 
-    Rates are fractions (0.10), scores 1 to 5, money in the flow's currency. ``value`` is None where there is
-    nothing to divide by; ``low`` and ``high`` are None where the metric has no interval.
+    Rates are fractions (0.10), scores 1 to 5, money in the flow's currency, times in days. ``value`` is None
+    where there is nothing to divide by; ``low`` and ``high`` are None where the metric has no interval.
     """
 
     value: Decimal | None
@@ -57,3 +58,28 @@ def mean_interval(n: int, total: float, squares: float) -> tuple[float, float] |
     variance = max(0.0, (squares - total * mean) / (n - 1))
     spread = t_quantile(n - 1) * math.sqrt(variance / n)
     return mean - spread, mean + spread
+
+
+def median_interval(ordered: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of a median by order statistics; None for fewer than six values.
+
+    The number of values below the median is binomial with n and ½, so the k-th smallest and the k-th largest
+    hold it with a probability of 1 − 2 P(B < k): the largest k with at least 95 % (Conover, *Practical
+    Nonparametric Statistics*, 3.2; Thompson 1936). Above 1,000 values by the normal distribution,
+    which errs by a rank at most.
+    """
+    n = len(ordered)
+    k = _rank(n)
+    return (ordered[k - 1], ordered[n - k]) if k else None
+
+
+def _rank(n: int) -> int:
+    """The largest k for which P(B(n, ½) < k) is 2.5 % or less; 0 where there is none."""
+    if n > 1000:
+        return math.floor((n + 1 - Z95 * math.sqrt(n)) / 2)
+    below, term, k = 0.0, 0.5**n, 0
+    while below + term <= 0.025:
+        below += term
+        term *= (n - k) / (k + 1)
+        k += 1
+    return k

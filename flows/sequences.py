@@ -99,7 +99,7 @@ _SCORE_GAINS = tuple(SCORE_GRID.gains((score - 1) / 4) for score in SCORES)
 def rate_e_value(successes: int, n: int, threshold: Number, side: Side) -> float:
     """The evidence that a rate is beyond the threshold: a capital that began as 1; `ALPHA` asks for 20.
 
-    ``successes`` of ``n``, the threshold a fraction, ``side``: on which side of it the rate is supposed to be.
+    ``successes`` of ``n``, the threshold a fraction; ``side``: where the rate is supposed to be of it.
     """
     return _told(_log_rate(successes, n, _fraction(threshold), side))
 

@@ -1,6 +1,8 @@
 """Every metric by hand, and the aggregate that feeds them."""
 
 import datetime as dt
+import math
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.cells import cells_from, totals_of_deliveries
-from feedback.metrics import COLUMNS, METRICS, Totals, measure
+from feedback.metrics import COLUMNS, METRICS, Totals, counts_of, measure, measure_days
 from flows.models import Delivery
 from tests import factories as make
 
@@ -26,6 +28,7 @@ TOTALS = Totals(
     quality_sum=14,
     quality_squares=54,
     revenue=Decimal(30000),
+    revenue_squares=45_100_000.0,
     commission=Decimal(900),
     cost=Decimal(5000),
 )
@@ -34,6 +37,7 @@ TOTALS = Totals(
 @pytest.mark.parametrize(
     ("name", "value", "count"),
     [
+        ("delivered", "200", 200),
         ("conversion_rate", "0.1", 200),
         ("return_rate", "0.05", 200),
         ("coverage", "0.5", 200),
@@ -54,13 +58,13 @@ def test_each_metric_by_hand(name, value, count):
 
 
 def test_no_metric_is_left_untested_by_hand():
-    assert len(METRICS) == 12
+    assert len(METRICS) == 13
 
 
 @pytest.mark.parametrize("name", METRICS)
 def test_nothing_delivered_is_no_rate_of_zero(name):
     measured = measure(name, Totals())
-    is_sum = name in ("revenue", "cost", "margin")
+    is_sum = name in ("delivered", "revenue", "cost", "margin")
     assert measured.value == (0 if is_sum else None)
     assert measured.low is None
 
@@ -73,6 +77,53 @@ def test_the_interval_of_quality_stays_on_the_scale(scores):
     measured = measure("average_quality", totals)
     assert 1 <= measured.low <= round(measured.value, 5) + Decimal("0.00001")
     assert round(measured.value, 5) - Decimal("0.00001") <= measured.high <= 5
+
+
+def test_the_interval_of_revenue_per_lead_is_students():
+    # 20 sales of about 1,500 among 200 leads: variance (45,100,000 − 200 · 150²)/199, t(199) = 1.97196
+    spread = 1.97196 * math.sqrt((45_100_000 - 200 * 150**2) / 199 / 200)
+    measured = measure("revenue_per_lead", TOTALS)
+    assert float(measured.low) == pytest.approx(150 - spread, abs=0.01)
+    assert float(measured.high) == pytest.approx(150 + spread, abs=0.01)
+
+
+def test_the_interval_of_the_return_on_cost_is_that_of_revenue_per_lead_given_the_cost():
+    per_lead, roi = measure("revenue_per_lead", TOTALS), measure("roi", TOTALS)
+    assert roi.low == round(per_lead.low / 25 - 1, 6)  # 5,000 for 200 leads
+    assert roi.high == round(per_lead.high / 25 - 1, 6)
+
+
+def test_one_lead_has_revenue_and_no_interval():
+    one = measure("revenue_per_lead", Totals(delivered=1, revenue=Decimal(9), revenue_squares=81.0))
+    assert (one.value, one.count, one.low, one.high) == (Decimal(9), 1, None, None)
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_every_rate_tells_what_it_is_counted_of(name):
+    if METRICS[name].unit != "rate" or name == "roi":
+        with pytest.raises(TypeError, match="no share"):
+            counts_of(name, TOTALS)
+    else:
+        successes, n = counts_of(name, TOTALS)
+        assert Decimal(successes) / n == measure(name, TOTALS).value
+
+
+def test_the_median_time_to_conversion_has_its_interval_by_order_statistics():
+    # Of ten values the second and the ninth hold the median with 97.9 % (Conover, table A3).
+    measured = measure_days([9.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 30.0])
+    assert (measured.value, measured.count) == (Decimal("5.5"), 10)
+    assert (measured.low, measured.high) == (2, 9)
+
+
+def test_five_conversions_are_too_few_for_an_interval_and_none_has_no_median():
+    assert measure_days([1.0, 2.0, 3.0, 4.0, 5.0]).low is None
+    assert measure_days([]).value is None
+
+
+def test_totals_agree_when_their_squares_differ_by_the_order_of_addition():
+    assert TOTALS.agrees(replace(TOTALS, revenue_squares=45_100_000.0 + 1e-3))
+    assert not TOTALS.agrees(replace(TOTALS, revenue_squares=45_100_001.0))
+    assert not TOTALS.agrees(replace(TOTALS, converted=21))
 
 
 def test_totals_add_up():
@@ -108,6 +159,7 @@ def test_each_delivery_is_counted_under_one_head(db):
             quality_sum=7,
             quality_squares=29,
             revenue=Decimal("0.300"),
+            revenue_squares=pytest.approx(0.05),
             cost=Decimal("60.300"),
         ),
     )

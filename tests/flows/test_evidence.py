@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.evidence import mean_interval, t_quantile, wilson
+from flows.evidence import mean_interval, median_interval, t_quantile, wilson
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,20 @@ def test_the_interval_of_a_mean_worked_by_hand():
 
 def test_equal_scores_have_a_mean_without_spread():
     assert mean_interval(30, 90, 270) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("n", "k"),
+    # The tables of the sign test at 5 %, two-sided: n values, the k-th from either end.
+    [(5, 0), (6, 1), (8, 1), (9, 2), (20, 6), (25, 8), (50, 18), (100, 40), (1000, 469), (5000, 2431)],
+)
+def test_the_median_is_held_by_the_order_statistics_of_the_sign_test(n, k):
+    ordered = list(range(1, n + 1))
+    assert median_interval(ordered) == ((k, n - k + 1) if k else None)
+
+
+@given(st.lists(st.floats(0, 1000), min_size=6, max_size=200))
+def test_the_interval_of_a_median_holds_it(values):
+    ordered = sorted(values)
+    low, high = median_interval(ordered)
+    assert low <= ordered[(len(ordered) - 1) // 2] <= ordered[len(ordered) // 2] <= high
