@@ -1,111 +1,153 @@
-"""Which rules fire after a pass: on a source's numbers, and on each changed delivery."""
+"""What rules do after a look at sources' numbers, and at each changed delivery."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from feedback.cells import totals_of_cells
-from feedback.metrics import Totals, measure
-from feedback.models import SourceDay
-from flows import actions, decisions, rules
+from feedback.looks import Look, Seen
+from flows import actions, clearing, decisions, reasons, suggestions
 from flows.actions.alerts import raise_alerts
 from flows.actions.base import BadRule, Target
-from flows.models import Alert, Delivery, Flow, Rule, Source
+from flows.models import Alert, Decision, Delivery, Rule, Source
 
 log = logging.getLogger(__name__)
+Waiting = dict[int, list[Decision]]  # rule → its suggestions that wait for a person
 
 
 def rule_on(
-    sources: Sequence[Source], delivery_ids: Collection[int], *, evaluation: str, now: dt.datetime
+    sources: Sequence[Source],
+    delivery_ids: Collection[int],
+    *,
+    now: dt.datetime,
+    evaluation: str | None = None,
 ) -> None:
     """Evaluate the enabled rules of the sources' flows, and carry out those that fire.
 
-    ``sources`` are locked rows with their flow; ``evaluation`` names this look at them. A rule that fails
-    stops no other: what it did is rolled back, and its owner is told once.
+    ``sources`` are locked rows with their flow. ``evaluation`` names this look at them; without, it is the
+    look of the flow's day. A rule that fails stops no other: what it did is rolled back, and its owner is
+    told once. The number of queries does not grow with the sources.
     """
     flow_ids = {source.flow_id for source in sources}
-    enabled = list(Rule.objects.filter(flow__in=flow_ids, enabled=True).select_related("flow"))
+    enabled = list(
+        Rule.objects.filter(flow__in=flow_ids, enabled=True)
+        .select_related("flow")
+        .prefetch_related("excluded_buyers")
+    )
     on_quality = [rule for rule in enabled if rule.trigger == Rule.Trigger.QUALITY]
     on_feedback = [rule for rule in enabled if rule.trigger == Rule.Trigger.FEEDBACK]
-    deliveries = _deliveries(on_feedback, delivery_ids)
+    waiting = _waiting(enabled, sources)
     look = Look(sources, on_quality, evaluation, now)
     for rule in on_quality:
-        _judge(rule, look.targets, sources, now)
-    by_pk = {source.pk: source for source in sources}
+        _safely(rule, partial(_on_quality, rule, look, waiting[rule.pk], now), sources, now)
+    changed = _Changed(on_feedback, delivery_ids, sources)
     for rule in on_feedback:
-        _judge(rule, partial(_with_outcome, deliveries, by_pk), sources, now)
+        _safely(rule, partial(_on_feedback, rule, changed, waiting[rule.pk], now), sources, now)
 
 
-class Look:
-    """One look at sources' numbers. Reads their cells once, over the widest window that a rule asks for."""
+def _on_quality(rule: Rule, look: Look, waiting: Sequence[Decision], now: dt.datetime) -> None:
+    """Decide where the condition holds; take back where it has cleared; withdraw what is no longer so."""
+    seen = look.seen(rule)
+    firing = [look.target(rule, each) for each in seen if each.finding.fires]
+    clear = [each for each in seen if each.finding.clear and rule.on_clear == Rule.OnClear.REVERSE]
+    if not (firing or clear or waiting):
+        return
+    with transaction.atomic():
+        suggestions.withdraw(_out_of_date(rule, look, seen, waiting), waiting, now=now)
+        if firing:
+            decisions.decide(rule, firing, now=now)
+        if clear:
+            margin = {"cleared": True, "hysteresis": float(rule.hysteresis)}
+            clearing.reverse(rule, [look.target(rule, each, **margin) for each in clear], now=now)
+
+
+def _out_of_date(rule: Rule, look: Look, seen: Sequence[Seen], waiting: Sequence[Decision]) -> dict[int, str]:
+    """Of the suggestions that wait, those that the numbers no longer bear out: why, by primary key.
+
+    To act: where the condition holds no more. To reverse: where it holds again.
+    """
+    found = {each.key: each for each in seen}
+    out: dict[int, str] = {}
+    for suggestion in waiting:
+        now_seen = found.get((suggestion.source_id, suggestion.buyer_id))
+        fires = now_seen is not None and now_seen.finding.fires
+        if fires == bool(suggestion.reverses_id):
+            numbers = look.numbers(rule, now_seen) if now_seen else {**suggestion.numbers, "count": 0}
+            out[suggestion.pk] = reasons.explain(numbers) if fires else reasons.no_longer(numbers)
+    return out
+
+
+class _Changed:
+    """The changed deliveries that rules on each feedback might fire on."""
 
     def __init__(
-        self, sources: Sequence[Source], on_quality: Sequence[Rule], evaluation: str, now: dt.datetime
+        self, on_feedback: Sequence[Rule], delivery_ids: Collection[int], sources: Sequence[Source]
     ) -> None:
-        self.evaluation = evaluation
-        self.sources: dict[int, list[Source]] = defaultdict(list)
-        for source in sources:
-            self.sources[source.flow_id].append(source)
-        self.today = {source.flow_id: _today(source.flow, now) for source in sources}
-        self._sums: dict[tuple[int, dt.date, dt.date], Totals] = {}
-        self._days = self._read(sources, on_quality)
+        self.sources = {source.pk: source for source in sources}
+        self.ids = set(delivery_ids)
+        self.rows: list[Delivery] = []
+        if on_feedback and self.ids:
+            outcomes = {rule.outcome for rule in on_feedback}
+            rows = Delivery.objects.filter(pk__in=self.ids, outcome__in=outcomes)
+            self.rows = list(rows.select_related("lead").order_by("pk"))
 
     def targets(self, rule: Rule) -> list[Target]:
-        """The rule's sources on whose numbers it fires."""
-        found = (self._target(rule, source) for source in self.sources[rule.flow_id])
-        return [target for target in found if target is not None]
+        """A rule on feedback fires on each delivery that has its outcome; once, whatever comes later."""
+        left_out = {buyer.pk for buyer in rule.excluded_buyers.all()}
+        return [
+            _delivery_target(delivery, self.sources[delivery.source_id])
+            for delivery in self.rows
+            if delivery.flow_id == rule.flow_id
+            and delivery.outcome == rule.outcome
+            and delivery.buyer_id not in left_out
+        ]
 
-    def _target(self, rule: Rule, source: Source) -> Target | None:
-        condition, today = _condition(rule), self.today[rule.flow_id]
-        measured = measure(condition.metric, self._totals(source.pk, *condition.days(today)))
-        numbers = rules.evaluate(condition, measured, today)
-        if numbers is None:
-            return None
-        return Target(source, self.evaluation, rules.explain(numbers), numbers)
 
-    def _totals(self, source_id: int, first: dt.date, last: dt.date) -> Totals:
-        key = (source_id, first, last)
-        if key not in self._sums:
-            days = self._days.get(source_id, ())
-            self._sums[key] = sum((totals for day, totals in days if first <= day <= last), Totals())
-        return self._sums[key]
+def _on_feedback(rule: Rule, changed: _Changed, waiting: Sequence[Decision], now: dt.datetime) -> None:
+    targets = changed.targets(rule)
+    standing = {target.delivery.pk for target in targets if target.delivery}
+    out = {
+        each.pk: reasons.no_longer(each.numbers)
+        for each in waiting
+        if each.delivery_id in changed.ids and each.delivery_id not in standing
+    }
+    if targets or out:
+        with transaction.atomic():
+            suggestions.withdraw(out, waiting, now=now)
+            decisions.decide(rule, targets, now=now)
 
-    def _read(
-        self, sources: Sequence[Source], on_quality: Sequence[Rule]
-    ) -> dict[int, list[tuple[dt.date, Totals]]]:
-        sound = (rule for rule in on_quality if not actions.faults_of(rule))
-        spans = [_condition(rule).days(self.today[rule.flow_id]) for rule in sound]
-        if not spans:
-            return {}
-        cells = SourceDay.objects.filter(
+
+def _delivery_target(delivery: Delivery, source: Source) -> Target:
+    numbers: dict[str, Any] = {"outcome": delivery.outcome, "lead_id": delivery.public_id}
+    return Target(source, f"delivery:{delivery.pk}", reasons.explain(numbers), numbers, delivery)
+
+
+def _waiting(rules: Sequence[Rule], sources: Sequence[Source]) -> Waiting:
+    found: Waiting = defaultdict(list)
+    if rules:
+        rows = Decision.objects.filter(
+            status=Decision.Status.SUGGESTED,
+            rule__in=[rule.pk for rule in rules],
             source__in=[source.pk for source in sources],
-            day__gte=min(first for first, _ in spans),
-            day__lte=max(last for _, last in spans),
         )
-        found: dict[int, list[tuple[dt.date, Totals]]] = defaultdict(list)
-        for (source_id, day), totals in totals_of_cells(cells, "source_id", "day").items():
-            found[source_id].append((day, totals))
-        return found
+        for suggestion in rows.order_by("pk"):
+            found[suggestion.rule_id or 0].append(suggestion)
+    return found
 
 
-def _judge(
-    rule: Rule, targets_of: Callable[[Rule], list[Target]], sources: Sequence[Source], now: dt.datetime
-) -> None:
-    """One rule, in a savepoint if it fires. An ailing database is no fault of the rule: the pass is off."""
+def _safely(rule: Rule, work: Callable[[], None], sources: Sequence[Source], now: dt.datetime) -> None:
+    """One rule's work, which opens a savepoint before it writes. An ailing database is no fault of the rule:
+    the pass is off."""
     try:
         if faults := actions.faults_of(rule):
             raise BadRule(" ".join(faults.values()))
-        if targets := targets_of(rule):
-            with transaction.atomic():
-                decisions.decide(rule, targets, now=now)
+        work()
     except (OperationalError, InterfaceError):
         raise
     except Exception as error:  # noqa: BLE001  # whatever it is, the other rules and the cells go on
@@ -148,41 +190,3 @@ def _reread(sources: Iterable[Source]) -> None:
     for stored in Source.objects.filter(pk__in=in_hand):
         for field in Source._meta.concrete_fields:
             setattr(in_hand[stored.pk], field.attname, getattr(stored, field.attname))
-
-
-def _deliveries(on_feedback: Sequence[Rule], delivery_ids: Collection[int]) -> list[Delivery]:
-    """The changed deliveries that any rule might fire on."""
-    if not on_feedback:
-        return []
-    outcomes = {rule.outcome for rule in on_feedback}
-    found = Delivery.objects.filter(pk__in=delivery_ids, outcome__in=outcomes)
-    return list(found.select_related("lead").order_by("pk"))
-
-
-def _with_outcome(deliveries: Iterable[Delivery], sources: dict[int, Source], rule: Rule) -> list[Target]:
-    """A rule on feedback fires on each delivery that has its outcome; once, whatever comes later."""
-    return [
-        _delivery_target(delivery, sources[delivery.source_id])
-        for delivery in deliveries
-        if delivery.flow_id == rule.flow_id and delivery.outcome == rule.outcome
-    ]
-
-
-def _delivery_target(delivery: Delivery, source: Source) -> Target:
-    numbers: dict[str, Any] = {"outcome": delivery.outcome, "lead_id": delivery.public_id}
-    return Target(source, f"delivery:{delivery.pk}", rules.explain(numbers), numbers, delivery)
-
-
-def _condition(rule: Rule) -> rules.Condition:
-    return rules.Condition(
-        metric=rule.metric,
-        comparison=cast("Any", rule.comparison),
-        threshold=cast("Any", rule.threshold),
-        min_count=rule.min_count,
-        window_days=rule.window_days,
-        maturity_days=rule.maturity_days,
-    )
-
-
-def _today(flow: Flow, now: dt.datetime) -> dt.date:
-    return now.astimezone(zoneinfo.ZoneInfo(flow.timezone)).date()

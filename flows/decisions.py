@@ -1,58 +1,104 @@
-"""Decisions: taken with their numbers, explained, taken back."""
+"""Decisions: taken with their numbers, or suggested; explained, taken back."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from flows import actions, rules
+from flows import actions, reasons
 from flows.actions.alerts import raise_alerts
-from flows.actions.base import Action, Change, Target
+from flows.actions.base import Action, CannotUndo, Change, Target
 from flows.locks import locked
 from flows.models import Alert, Decision, Rule, Source
 from portal.models import User
 
+Status = Decision.Status
+# What is read along with a decision that is shown.
+PARTS = (
+    "source",
+    "flow",
+    "rule",
+    "delivery",
+    "buyer",
+    "bonus",
+    "undone_by",
+    "answered_by",
+    "reversed_by",
+    "reverses",
+)
+
 
 def decide(rule: Rule, targets: Sequence[Target], *, now: dt.datetime) -> list[Decision]:
-    """Carry out the rule's action on the targets on which it fired, in the caller's transaction.
+    """Carry out the rule's action on the targets on which it fired, or suggest it, as its mode says; in the
+    caller's transaction.
 
-    Logs nothing where the action would change nothing, within the rule's cool-down, or where this
-    evaluation is on record. The targets' sources must be locked. The number of queries does not grow with
-    the targets. BadRule where the rule cannot be carried out.
+    Logs nothing where the action would change nothing, within the rule's cool-down, where this evaluation is
+    on record, or where an earlier suggestion waits. The targets' sources must be locked. The number of
+    queries does not grow with the targets. BadRule where the rule cannot be carried out.
     """
     action = actions.get(rule.action)
     params = action.clean(rule.params)
-    due = _due(rule, action, targets, now)
+    due = due_for(rule, action, targets, now)
     if not due:
         return []
     planned = zip(due, action.plan(rule, due, params), strict=True)
-    decisions = Decision.objects.bulk_create(
-        _decision(rule, target, change, now) for target, change in planned if change is not None
+    return record(
+        [_decision(rule, target, change, now) for target, change in planned if change is not None], rule
     )
-    if decisions:
+
+
+def record(new: Sequence[Decision], rule: Rule) -> list[Decision]:
+    """Save these decisions of the rule, all of one action, and carry them out unless they are suggestions."""
+    decisions = Decision.objects.bulk_create(new)
+    if not decisions:
+        return []
+    action = actions.get(decisions[0].action)
+    if decisions[0].status == Status.APPLIED:
         action.perform(decisions)
-    if rule.alert or action.alerts:
-        raise_alerts([_alert(action, decision) for decision in decisions])
+    told = [each for each in decisions if rule.alert or action.alerts or _needs_somebody(each)]
+    if told:
+        raise_alerts([_alert(action, decision) for decision in told])
     return decisions
+
+
+def _needs_somebody(decision: Decision) -> bool:
+    """A suggestion about a source waits for a person. Those about contacts come by the hundred."""
+    return decision.status == Status.SUGGESTED and decision.delivery is None
+
+
+def status_in(rule: Rule) -> Decision.Status:
+    """As what a decision of the rule begins."""
+    return Status.SUGGESTED if rule.mode == Rule.Mode.SUGGEST else Status.APPLIED
 
 
 def explain(decision: Decision) -> str:
     """Why the decision was taken, as a sentence for a person, without a full stop."""
-    return rules.explain(decision.numbers)
+    return reasons.explain(decision.numbers)
 
 
 def headline(decision: Decision) -> str:
-    """What the decision did, for a person: "Facebook paused"."""
-    return actions.get(decision.action).headline(decision)
+    """What the decision did or would do, for a person: "Facebook paused", "Suggested: Facebook paused"."""
+    done = actions.get(decision.action).headline(decision)
+    return f"Suggested: {done}" if decision.status in (Status.SUGGESTED, Status.DISMISSED) else done
 
 
 def can_undo(decision: Decision) -> bool:
     """Whether there is something to take back. An alert that went out cannot be."""
-    return actions.get(decision.action).undoable and decision.status == Decision.Status.APPLIED
+    return (
+        actions.get(decision.action).undoable
+        and decision.status == Status.APPLIED
+        and reversal_of(decision) is None
+    )
+
+
+def reversal_of(decision: Decision) -> Decision | None:
+    """The decision by which its rule took this one back once the condition had cleared, if that stands."""
+    reversal: Decision | None = getattr(decision, "reversed_by", None)
+    return reversal if reversal and reversal.status == Status.APPLIED else None
 
 
 @transaction.atomic
@@ -62,23 +108,42 @@ def undo(decision: Decision, *, user: User, force: bool = False, now: dt.datetim
     Raises Changed, with what stands now, where something else has changed it since and ``force`` is not set;
     CannotUndo where there is nothing to take back.
     """
-    source = locked(Source.objects.filter(pk=decision.source_id)).get()
-    fresh = Decision.objects.select_related("flow", "rule").get(pk=decision.pk)
-    if fresh.status == Decision.Status.UNDONE:
+    fresh = lock(decision)
+    if fresh.status == Status.UNDONE:
         return fresh
-    fresh.source = source
+    if fresh.status != Status.APPLIED:
+        raise CannotUndo("Nothing was done, so there is nothing to take back.")
+    if reversal_of(fresh):
+        raise CannotUndo("The rule has reversed it already. Undo the reversal to bring it back.")
+    fresh.undone_at, fresh.undone_by = now or timezone.now(), user
     actions.get(fresh.action).undo(fresh, force=force)
-    fresh.status, fresh.undone_at, fresh.undone_by = Decision.Status.UNDONE, now or timezone.now(), user
+    fresh.status = Status.UNDONE
     fresh.save(update_fields=["status", "undone_at", "undone_by"])
     return fresh
 
 
-def _due(rule: Rule, action: Action, targets: Sequence[Target], now: dt.datetime) -> list[Target]:
-    """The targets on which the rule may decide now: one a source, where the action is about the source."""
-    if action.per_source:
-        cooling = _cooling(rule, {target.source.pk for target in targets}, now)
-        once = {target.source.pk: target for target in reversed(targets)}
-        targets = [target for pk, target in sorted(once.items()) if pk not in cooling]
+def lock(decision: Decision) -> Decision:
+    """The decision as it stands now, with its source locked: what bears on a source waits in line here."""
+    source = locked(Source.objects.filter(pk=decision.source_id)).get()
+    with_ = ("flow", "rule__flow", "buyer", "delivery__lead", "reversed_by", "reverses")
+    fresh = Decision.objects.select_related(*with_).get(pk=decision.pk)
+    fresh.source = source
+    source.flow = fresh.flow
+    return fresh
+
+
+def due_for(rule: Rule, action: Action, targets: Sequence[Target], now: dt.datetime) -> list[Target]:
+    """The targets on which the rule may decide now: one a source (and buyer), where the action is about
+    it."""
+    about = [target for target in targets if action.is_about_source(target)]
+    if about:
+        resting = _resting(rule, {target.source.pk for target in about}, now)
+        once = {target.key: target for target in reversed(about)}
+        keys = sorted(once.keys() - resting, key=lambda key: (key[0], key[1] or 0))
+        targets = [target for target in targets if not action.is_about_source(target)]
+        targets += [once[key] for key in keys]
+    if not targets:
+        return []
     on_record = set(
         Decision.objects.filter(
             rule=rule, evaluation__in={target.evaluation for target in targets}
@@ -87,12 +152,16 @@ def _due(rule: Rule, action: Action, targets: Sequence[Target], now: dt.datetime
     return [target for target in targets if (target.source.pk, target.evaluation) not in on_record]
 
 
-def _cooling(rule: Rule, source_ids: Iterable[int], now: dt.datetime) -> set[int]:
-    """Sources on which the rule decided, or a person took its decision back, less than a cool-down ago."""
+def _resting(rule: Rule, source_ids: set[int], now: dt.datetime) -> set[tuple[int, int | None]]:
+    """What the rule leaves alone: it decided there less than a cool-down ago, or a person approved,
+    dismissed or took back what it decided, or its suggestion waits for one."""
     since = now - dt.timedelta(hours=rule.cooldown_hours)
     recent = Q(decided_at__gt=since) | Q(undone_at__gt=since)
-    found = Decision.objects.filter(recent, rule=rule, source__in=source_ids)
-    return set(found.values_list("source_id", flat=True))
+    answered = Q(answered_at__gt=since, answered_by__isnull=False)
+    found = Decision.objects.filter(
+        recent | answered | Q(status=Status.SUGGESTED), rule=rule, source__in=source_ids
+    )
+    return set(found.values_list("source_id", "buyer_id"))
 
 
 def _decision(rule: Rule, target: Target, change: Change, now: dt.datetime) -> Decision:
@@ -102,24 +171,27 @@ def _decision(rule: Rule, target: Target, change: Change, now: dt.datetime) -> D
         rule_name=rule.name,
         source=target.source,
         delivery=target.delivery,
+        buyer=target.buyer,
         evaluation=target.evaluation,
         action=rule.action,
         params=rule.params,
         numbers=target.numbers,
         before=change.before,
         after=change.after,
+        status=status_in(rule),
         decided_at=now,
     )
 
 
 def _alert(action: Action, decision: Decision) -> Alert:
+    suggested = decision.status == Status.SUGGESTED
     return Alert(
         seller_id=decision.flow.seller_id,
         flow=decision.flow,
         source=decision.source,
         decision=decision,
-        level=action.level(decision),
-        title=action.headline(decision)[:160],
+        level=Alert.Level.WARN if suggested else action.level(decision),
+        title=headline(decision)[:160],
         body=explain(decision)[:500],
         created_at=decision.decided_at,
     )

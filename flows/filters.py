@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_filters.fields import ModelChoiceField
 
 from flows import actions
@@ -40,7 +40,8 @@ class DecisionFilter(django_filters.FilterSet):
     """The decisions page's filters.
 
     Decisions about one contact come by the hundred and would bury the few about sources, so the page begins
-    with those; who asks for a rule or an action gets it whatever it is about.
+    with those; who asks for a rule or an action gets it whatever it is about, and what waits for a person is
+    always there.
     """
 
     about = django_filters.ChoiceFilter(
@@ -69,7 +70,7 @@ class DecisionFilter(django_filters.FilterSet):
         asked = self.form.cleaned_data
         if asked.get("rule") or asked.get("action"):
             return rows
-        return rows.filter(delivery__isnull=value == "sources")
+        return rows.filter(Q(delivery__isnull=value == "sources") | Q(status=Decision.Status.SUGGESTED))
 
 
 class AlertFilter(django_filters.FilterSet):

@@ -6,13 +6,14 @@ import datetime as dt
 import hashlib
 import json
 import zoneinfo
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count
 from django.utils import timezone
 
-from flows.models import Delivery, Flow, Source
+from flows.models import Delivery, Flow, Source, SourceBuyer
 from flows.money import money_text, offered_price
 from flows.suppression import source_value, suppressed
 
@@ -30,15 +31,21 @@ quality_of: QualityOf = _nothing
 
 
 def routing(flow: Flow, sources: Sequence[Source], *, now: dt.datetime | None = None) -> list[dict[str, Any]]:
-    """The contract's entry for each of the flow's sources, in two queries and those of quality."""
+    """The contract's entry for each of the flow's sources, in three queries and those of quality.
+
+    Beside the contract's fields ``paused_for``: the ids of the buyers to whom the source sells nothing at
+    present, whatever its status says.
+    """
     today = (now or timezone.now()).astimezone(zoneinfo.ZoneInfo(flow.timezone)).date()
     delivered = _delivered_on(today, sources)
     listed = suppressed(flow.seller_id, [source_value(flow, source) for source in sources])
+    shut = _paused_for(sources)
     quality = quality_of(sources)
     return [
         {
             "source": source.slug,
             **_status(source, is_listed=source_value(flow, source) in listed),
+            "paused_for": shut.get(source.pk, []),
             **_room(source, delivered.get(source.pk, 0)),
             **_prices(source, flow.decimals),
             "quality": quality.get(source.pk, {}),
@@ -56,6 +63,14 @@ def etag(data: object) -> str:
 def _delivered_on(day: dt.date, sources: Sequence[Source]) -> dict[int, int]:
     rows = Delivery.objects.filter(source__in=sources, delivered_on=day)
     return dict(rows.values_list("source").annotate(n=Count("pk")).order_by())
+
+
+def _paused_for(sources: Sequence[Source]) -> dict[int, list[str]]:
+    rows = SourceBuyer.objects.filter(source__in=sources, status=Source.Status.PAUSED)
+    found: dict[int, list[str]] = defaultdict(list)
+    for source_id, buyer in rows.order_by("buyer__public_id").values_list("source_id", "buyer__public_id"):
+        found[source_id].append(buyer)
+    return found
 
 
 def _status(source: Source, *, is_listed: bool) -> dict[str, Any]:

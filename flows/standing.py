@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.db.models import Count, Q
 
 from flows.lead_forms import nearest
 from flows.locks import locked
-from flows.models import Agreement, Delivery, Flow, Source
+from flows.models import Agreement, Delivery, Flow, Source, SourceBuyer
 from flows.offers import EVENT_ID, UNSTORABLE, Offer
 from flows.problems import Fault
 from flows.suppression import source_value, suppressed
@@ -27,6 +27,7 @@ class Standing:
     def __init__(self, flow: Flow, offers: Sequence[Offer]) -> None:
         self.flow = flow
         self._sources = _sources(flow, offers)
+        self._paused_pairs = _paused_pairs(self._sources)
         self._buyers = _buyers(flow)
         sound = [offer for offer in offers if not offer.faults and self._finds(offer)]
         self._events = _by_event_id(flow, offers)
@@ -75,7 +76,11 @@ class Standing:
             yield Fault("external_id", "id_mismatch", message)
 
     def is_paused(self, offer: Offer) -> bool:
-        return self.source(offer).status == Source.Status.PAUSED
+        """For everybody, or for the buyer to whom the lead is offered."""
+        source = self.source(offer)
+        return (
+            source.status == Source.Status.PAUSED or (source.pk, self.buyer(offer).pk) in self._paused_pairs
+        )
 
     def is_full(self, offer: Offer) -> bool:
         source = self.source(offer)
@@ -162,6 +167,14 @@ def _sources(flow: Flow, offers: Sequence[Offer]) -> dict[str, Source]:
     slugs = {offer.given.source for offer in offers if not UNSTORABLE.search(offer.given.source)}
     rows = locked(Source.objects.filter(flow=flow, slug__in=slugs).order_by("pk"))
     return {source.slug: source for source in rows}
+
+
+def _paused_pairs(sources: Mapping[str, Source]) -> set[tuple[int, int]]:
+    """Which of the locked sources are paused for which buyers."""
+    rows = SourceBuyer.objects.filter(
+        source__in=[source.pk for source in sources.values()], status=Source.Status.PAUSED
+    )
+    return set(rows.values_list("source_id", "buyer_id"))
 
 
 def _buyers(flow: Flow) -> dict[str, Buyer]:

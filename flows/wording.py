@@ -13,6 +13,13 @@ KINDS = {"email": "e-mail", "phone": "phone", "source": "source"}
 
 def state_words(state: Mapping[str, Any]) -> str:
     """A decision's ``before`` or ``after``: ``"Paused"``, ``"120 a day"``, ``"× 1.20"``; else a dash."""
+    if "bonus" in state:
+        amount = state["bonus"]
+        return f"bonus of {amount} {state['currency']}" if amount != "0" else "no bonus"
+    if "list_name" in state:
+        state = {**state, "list": state["list_name"]}
+    if state.get("removed"):
+        return f"off “{state['list']}”"
     said = (_WORDS[name](value) for name, value in state.items() if name in _WORDS)
     return ", ".join(text for text in said if text) or "–"
 

@@ -11,6 +11,7 @@ from flows.decisions import can_undo, explain, headline
 from flows.models import Alert, Decision
 
 SHOWN = 5
+NOTES: dict[str, str] = {Decision.Status.UNDONE: "undone", Decision.Status.SUGGESTED: "waits for a person"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def _of_decision(decision: Decision) -> Event:
         rule=decision.rule_name,
         at=decision.decided_at,
         undo=decision.pk if can_undo(decision) else None,
-        note="" if standing else "undone",
+        note=NOTES.get(decision.status, ""),
     )
 
 

@@ -5,9 +5,11 @@ const PARAMS = {
   set_price_adjustment: ["value"],
   suppress_contact: ["list"],
   suppress_source: ["list"],
+  bonus: ["amount"],
   alert: ["level", "message"],
 };
-const QUALITY = ["metric", "comparison", "threshold"];
+const QUALITY = ["metric", "comparison", "threshold", "scope", "evidence", "window_days", "maturity_days",
+  "min_count", "on_clear"];
 
 function show(name, wanted) {
   const row = document.querySelector(`.form-row.field-${name}`);
@@ -15,12 +17,15 @@ function show(name, wanted) {
 }
 
 function update(form) {
-  const { action, trigger } = form.elements;
+  const { action, trigger, scope, on_clear: onClear } = form.elements;
   if (!action || !trigger) return;
   const used = PARAMS[action.value] || [];
+  const quality = trigger.value === "quality";
   for (const name of new Set(Object.values(PARAMS).flat())) show(`param_${name}`, used.includes(name));
-  for (const name of QUALITY) show(name, trigger.value === "quality");
-  show("outcome", trigger.value === "feedback");
+  for (const name of QUALITY) show(name, quality);
+  show("outcome", !quality);
+  show("equal_buyers", quality && scope.value === "source");
+  show("hysteresis", quality && onClear.value === "reverse");
 }
 
 document.addEventListener("DOMContentLoaded", () => {

@@ -140,6 +140,7 @@ def _source(call: ApiCall, price: str) -> Samples:
         "source": _parties(call)["source"],
         "status": "active",
         "reason": None,
+        "paused_for": [],
         "daily_cap": 100,
         "delivered_today": 42,
         "remaining": 58,

@@ -305,6 +305,11 @@ def _source_state(flow: Flow) -> Json:
             "source": STRING,
             "status": {"type": "string", "enum": ["active", "paused"]},
             "reason": or_null(STRING),
+            "paused_for": {
+                **TEXTS,
+                "description": "Ids of buyers for whom alone the source is paused: leads offered to them are "
+                "refused as source_paused.",
+            },
             "daily_cap": number,
             "delivered_today": COUNT,
             "remaining": {**number, "description": "Of the daily cap; null without one."},

@@ -16,15 +16,16 @@ class RaiseAlert(Action):
     """Only tell the team. Parameters: ``message`` and ``level``, both optional."""
 
     name, label = "alert", "Alert the team"
+    for_pairs = True
     alerts = True
     undoable = False
 
     def clean(self, params: Params) -> Params:
         level, message = params.get("level", Alert.Level.WARN.value), params.get("message", "")
         if level not in Alert.Level.values:
-            raise BadRule(f"“level” must be one of {', '.join(Alert.Level.values)}.")
+            raise BadRule(f"“level” must be one of {', '.join(Alert.Level.values)}.", "level")
         if not isinstance(message, str) or len(message) > 100:
-            raise BadRule("“message” must be a text of at most 100 characters.")
+            raise BadRule("“message” must be a text of at most 100 characters.", "message")
         return {"level": level, "message": message}
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
@@ -37,7 +38,8 @@ class RaiseAlert(Action):
         raise CannotUndo("An alert that went out cannot be called back.")
 
     def headline(self, decision: Decision) -> str:
-        return f"{decision.source}: {decision.params.get('message') or decision.rule_name}"
+        whom = f" with {decision.buyer}" if decision.buyer else ""
+        return f"{decision.source}{whom}: {decision.params.get('message') or decision.rule_name}"
 
     def level(self, decision: Decision) -> Alert.Level:
         return Alert.Level(decision.params.get("level", Alert.Level.WARN))

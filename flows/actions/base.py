@@ -9,13 +9,19 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from flows.models import Alert, Decision, Delivery, Rule, Source
+from portal.models import Buyer
 
 Params = Mapping[str, Any]
 State = dict[str, Any]  # JSON-typed: what stood before, what stands after
 
 
 class BadRule(ValueError):  # noqa: N818  # it is the rule that is bad
-    """A rule that cannot be carried out; the message tells its owner what to mend."""
+    """A rule that cannot be carried out; the message tells its owner what to mend, ``param`` in which
+    parameter."""
+
+    def __init__(self, message: str, param: str = "") -> None:
+        super().__init__(message)
+        self.param = param
 
 
 class CannotUndo(Exception):  # noqa: N818
@@ -32,7 +38,8 @@ class Changed(CannotUndo):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """On what a rule fired: a source, with the delivery if one delivery's feedback fired it.
+    """On what a rule fired: a source, with the delivery if one delivery's feedback fired it, with the buyer
+    if the rule looks at the source with each of its buyers.
 
     ``numbers`` are what the rule fired on, ``reason`` the same in words; ``evaluation`` names this look.
     The source is a locked row, shared by all targets of a pass.
@@ -43,6 +50,12 @@ class Target:
     reason: str
     numbers: State = field(default_factory=dict)
     delivery: Delivery | None = None
+    buyer: Buyer | None = None
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        """What it is about: the source, or the source with one buyer."""
+        return self.source.pk, self.buyer.pk if self.buyer else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +73,23 @@ class Action(ABC):
     label: ClassVar[str]
     per_source: ClassVar[bool] = True  # False: each delivery counts, so no cool-down by source
     needs_delivery: ClassVar[bool] = False
+    for_pairs: ClassVar[bool] = False  # whether it can be done to a source with one buyer
+    offered: ClassVar[bool] = True  # False: nothing that a rule can be given to do
     alerts: ClassVar[bool] = False  # alerts even where the rule does not ask for it
     undoable: ClassVar[bool] = True
+    reverse_name: ClassVar[str] = ""  # the action that takes it back once its condition has cleared; "": none
 
     def clean(self, params: Params) -> Params:
         """The parameters, checked and typed. BadRule where they are wrong."""
         return params
+
+    def check(self, rule: Rule) -> None:
+        """BadRule where the rule's parameters are wrong, by themselves or for its flow."""
+        self.clean(rule.params if isinstance(rule.params, dict) else {})
+
+    def is_about_source(self, target: Target) -> bool:
+        """Whether it is done once for the source, with a cool-down, not for each delivery."""
+        return self.per_source
 
     @abstractmethod
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
@@ -79,6 +103,14 @@ class Action(ABC):
     def undo(self, decision: Decision, *, force: bool) -> None:
         """Put back what stood before. Changed where something else has changed it, unless ``force``."""
 
+    def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
+        """How to take these decisions back now that their conditions have cleared, for which reasons.
+
+        Changed where what a decision did no longer stands: that is then left alone. The decisions' sources
+        are locked. Only asked of an action with a ``reverse_name``.
+        """
+        raise NotImplementedError(f"{self.name} names no action that reverses it.")
+
     @abstractmethod
     def headline(self, decision: Decision) -> str:
         """What was done, for a title: "Facebook paused"."""
@@ -88,16 +120,21 @@ class Action(ABC):
         return Alert.Level.INFO
 
 
+def of_pair(thing: Target | Decision) -> str:
+    """Where it is about a source with one buyer: " for Alpine"; else ""."""
+    return f" for {thing.buyer}" if thing.buyer else ""
+
+
 def decimal_of(params: Params, name: str, low: str, high: str) -> Decimal:
     """A number among the parameters, within bounds. BadRule otherwise."""
     value = params.get(name)
-    message = f"“{name}” must be a number from {low} to {high}."
+    fault = BadRule(f"“{name}” must be a number from {low} to {high}.", name)
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise BadRule(message)
+        raise fault
     try:
         number = Decimal(str(value))
     except ArithmeticError:
-        raise BadRule(message) from None
+        raise fault from None
     if not number.is_finite() or not Decimal(low) <= number <= Decimal(high):
-        raise BadRule(message)
+        raise fault
     return number

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from flows.actions.base import Action, BadRule, Change, Changed, Params, Target
+from flows.actions.base import Action, BadRule, CannotUndo, Change, Changed, Params, Target
 from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
 from flows.suppression import source_value
 
@@ -28,17 +28,19 @@ class ListAction(Action):
     def clean(self, params: Params) -> Params:
         slug = params.get("list")
         if not isinstance(slug, str) or not slug:
-            raise BadRule("“list” must be the URL name of a suppression list.")
+            raise BadRule("“list” must be the URL name of a suppression list.", "list")
         return {"list": slug}
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
         wanted = [self.entries_of(target) for target in targets]
-        standing = _standing(_list(rule.flow.seller_id, params["list"]), wanted)
+        listed = _list(rule.flow.seller_id, params["list"])
+        named = {"list": params["list"], "list_name": listed.name}
+        standing = _standing(listed, wanted)
         changes: list[Change | None] = []
         for entries in wanted:
             added = sorted(kind for kind, value in set(entries) - standing)
             standing.update(entries)
-            changes.append(Change({}, {"list": params["list"], "added": added}) if added else None)
+            changes.append(Change({}, {**named, "added": added}) if added else None)
         return changes
 
     def perform(self, decisions: Sequence[Decision]) -> None:
@@ -50,7 +52,7 @@ class ListAction(Action):
                 value=value,
                 reason=decision.rule_name,
                 decision=decision,
-                added_at=decision.decided_at,
+                added_at=decision.answered_at or decision.decided_at,
             )
             for decision in decisions
             for kind, value in self.entries_of(decision)
@@ -65,7 +67,7 @@ class ListAction(Action):
         entries = decision.suppression_entries.all()
         standing = sorted(entries.values_list("kind", flat=True))
         if not force and standing != decision.after["added"]:
-            raise Changed({"list": decision.after["list"], "added": standing})
+            raise Changed({**decision.after, "added": standing})
         entries.delete()
 
 
@@ -84,22 +86,68 @@ class SuppressContact(ListAction):
         return [(kind, value) for kind, value in both if value]
 
     def headline(self, decision: Decision) -> str:
-        return f"Contact of {decision.delivery} put on “{decision.after['list']}”"
+        return f"Contact of {decision.delivery} put on “{name_of(decision)}”"
 
 
 class SuppressSource(ListAction):
     """The source itself: its leads are refused as ``suppressed``."""
 
     name, label = "suppress_source", "Put the source on a list"
+    reverse_name = "unsuppress_source"
 
     def entries_of(self, target: Target | Decision) -> list[Entry]:
         return [source_value(target.source.flow, target.source)]
 
     def headline(self, decision: Decision) -> str:
-        return f"{decision.source} put on “{decision.after['list']}”"
+        return f"{decision.source} put on “{name_of(decision)}”"
 
     def level(self, decision: Decision) -> Alert.Level:
         return Alert.Level.BAD
+
+    def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
+        still = SuppressionEntry.objects.filter(decision__in=decisions)
+        on_list = set(still.values_list("decision", flat=True))
+        return [
+            Change(decision.after, {**decision.after, "added": [], "removed": decision.after["added"]})
+            if decision.pk in on_list
+            else Changed({**decision.after, "added": []})
+            for decision in decisions
+        ]
+
+
+class UnsuppressSource(SuppressSource):
+    """Takes the entry off that a rule's decision had put there; only to reverse that decision."""
+
+    name, label = "unsuppress_source", "Take the source off a list"
+    offered = False
+    reverse_name = ""
+
+    def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
+        return [None for _ in targets]
+
+    def perform(self, decisions: Sequence[Decision]) -> None:
+        SuppressionEntry.objects.filter(decision__in=[each.reverses_id for each in decisions]).delete()
+
+    def undo(self, decision: Decision, *, force: bool) -> None:
+        """Put the entry back, as the decision had made it that was reversed."""
+        if decision.reverses is None:
+            raise CannotUndo("The decision that this one reversed is gone.")
+        decision.reverses.flow, decision.reverses.source = decision.flow, decision.source
+        entries = self.entries_of(decision)
+        if not force and _standing(_list(decision.flow.seller_id, decision.after["list"]), [entries]):
+            raise Changed(decision.before)
+        super().perform([decision.reverses])
+
+    def headline(self, decision: Decision) -> str:
+        return f"{decision.source} taken off “{name_of(decision)}”"
+
+    def level(self, decision: Decision) -> Alert.Level:
+        return Alert.Level.GOOD
+
+
+def name_of(decision: Decision) -> str:
+    """The list's name as it was then; decisions of old know only its URL name."""
+    return str(decision.after.get("list_name") or decision.after["list"])
 
 
 def _list(seller_id: int, slug: str) -> SuppressionList:

@@ -1,4 +1,5 @@
-"""Actions that change columns of a source: its status, its cap, its price adjustment."""
+"""Actions that change columns of a source: its cap, its price adjustment. Its status:
+`flows.actions.status`."""
 
 from __future__ import annotations
 
@@ -8,88 +9,63 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, ClassVar
 
 from flows.actions.base import Action, BadRule, Change, Changed, Params, State, Target, decimal_of
-from flows.models import Alert, Decision, Rule, Source
+from flows.models import Alert, Decision, Rule, Source, SourceBuyer
 
 LOWEST_ADJUSTMENT, HIGHEST_ADJUSTMENT = "0.5", "2.0"
 MOST_CAP = 1_000_000
+Holder = Source | SourceBuyer  # the row that has the columns
 
 
 class SourceAction(Action):
-    """Sets ``columns`` of the source; undoing sets back what stood before."""
+    """Sets ``columns`` of the source; undoing and reversing set back what stood before."""
 
     columns: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def wanted(self, source: Source, params: Params, reason: str) -> State | None:
-        """The columns as they should be; None: leave the source alone."""
+    def wanted(self, row: Holder, params: Params, reason: str) -> State | None:
+        """The columns as they should be; None: leave the row alone."""
+
+    def holders(self, things: Sequence[Target | Decision]) -> list[Holder]:
+        """The row that each target or decision is about."""
+        return [thing.source for thing in things]
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
-        return [self._change(target, params) for target in targets]
+        rows = self.holders(targets)
+        return [self._change(row, target.reason, params) for row, target in zip(rows, targets, strict=True)]
 
-    def _change(self, target: Target, params: Params) -> Change | None:
-        before = state_of(target.source, self.columns)
-        after = self.wanted(target.source, params, target.reason)
+    def _change(self, row: Holder, reason: str, params: Params) -> Change | None:
+        before = state_of(row, self.columns)
+        after = self.wanted(row, params, reason)
         return None if after is None or same(before, after) else Change(before, after)
 
     def perform(self, decisions: Sequence[Decision]) -> None:
-        for decision in decisions:
-            put(decision.source, decision.after)
-        Source.objects.bulk_update([decision.source for decision in decisions], self.columns)
+        rows = self.holders(decisions)
+        for row, decision in zip(rows, decisions, strict=True):
+            put(row, decision.after)
+        save(rows, self.columns)
 
     def undo(self, decision: Decision, *, force: bool) -> None:
-        stands = state_of(decision.source, self.columns)
+        (row,) = self.holders([decision])
+        stands = state_of(row, self.columns)
         if not force and not same(stands, decision.after):
             raise Changed(stands)
-        put(decision.source, decision.before)
-        decision.source.save(update_fields=self.columns)
+        put(row, decision.before)
+        save([row], self.columns)
 
+    def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
+        planned: list[Change | Changed] = []
+        for row, decision, reason in zip(self.holders(decisions), decisions, reasons, strict=True):
+            stands = state_of(row, self.columns)
+            if same(stands, decision.after):
+                planned.append(Change(stands, self.reversed(decision, reason)))
+            else:
+                planned.append(Changed(stands))
+        return planned
 
-class PauseSource(SourceAction):
-    """Buy nothing more from it; intake refuses its leads as ``source_paused``."""
-
-    name, label = "pause_source", "Pause the source"
-    columns = ("status", "status_reason")
-
-    def wanted(self, source: Source, params: Params, reason: str) -> State | None:
-        if source.status == Source.Status.PAUSED:
-            return None
-        return {"status": Source.Status.PAUSED.value, "status_reason": reason[:255]}
-
-    def headline(self, decision: Decision) -> str:
-        return f"{decision.source} paused"
-
-    def level(self, decision: Decision) -> Alert.Level:
-        return Alert.Level.BAD
-
-
-class ResumeSource(SourceAction):
-    """Buy again from a source that a rule paused. What a person paused stays paused."""
-
-    name, label = "resume_source", "Resume the source"
-    columns = ("status", "status_reason")
-
-    def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
-        pauses = Decision.objects.filter(
-            source__in=[target.source.pk for target in targets],
-            action=PauseSource.name,
-            status=Decision.Status.APPLIED,
-        )
-        by_rule = {(pause.source_id, pause.after["status_reason"]) for pause in pauses}
-        return [
-            self._change(target, params)
-            if (target.source.pk, target.source.status_reason) in by_rule
-            else None
-            for target in targets
-        ]
-
-    def wanted(self, source: Source, params: Params, reason: str) -> State | None:
-        return {"status": Source.Status.ACTIVE.value, "status_reason": ""}
-
-    def headline(self, decision: Decision) -> str:
-        return f"{decision.source} resumed"
-
-    def level(self, decision: Decision) -> Alert.Level:
-        return Alert.Level.GOOD
+    def reversed(self, decision: Decision, reason: str) -> State:
+        """The columns as they should be once the decision's condition has cleared."""
+        before: State = decision.before
+        return before
 
 
 class StepCap(SourceAction):
@@ -100,21 +76,25 @@ class StepCap(SourceAction):
 
     name, label = "step_cap", "Step the daily cap"
     columns = ("daily_cap",)
+    reverse_name = "step_cap"
 
     def clean(self, params: Params) -> Params:
         percentage = decimal_of(params, "percentage", "-90", "100")
         low, high = (int(decimal_of(params, name, "1", str(MOST_CAP))) for name in ("min", "max"))
-        if percentage == 0 or low > high:
-            raise BadRule("“percentage” must not be 0, and “min” must not be above “max”.")
+        if percentage == 0:
+            raise BadRule("“percentage” must not be 0.", "percentage")
+        if low > high:
+            raise BadRule("“min” must not be above “max”.", "min")
         return {"percentage": percentage, "min": low, "max": high}
 
-    def wanted(self, source: Source, params: Params, reason: str) -> State | None:
-        if source.daily_cap is None:
+    def wanted(self, row: Holder, params: Params, reason: str) -> State | None:
+        standing = row.daily_cap if isinstance(row, Source) else None
+        if standing is None:
             return None
-        cap = stepped(source.daily_cap, params["percentage"], params["min"], params["max"])
+        cap = stepped(standing, params["percentage"], params["min"], params["max"])
         up = params["percentage"] > 0
         # A cap that a person set beyond the bounds is theirs: a raise never lowers it, nor the other way.
-        return {"daily_cap": cap} if (cap > source.daily_cap) is up else None
+        return {"daily_cap": cap} if (cap > standing) is up else None
 
     def headline(self, decision: Decision) -> str:
         return f"{decision.source}: cap {decision.before['daily_cap']} → {decision.after['daily_cap']}"
@@ -132,12 +112,13 @@ class SetPriceAdjustment(SourceAction):
 
     name, label = "set_price_adjustment", "Set the price adjustment"
     columns = ("price_adjustment",)
+    reverse_name = "set_price_adjustment"
 
     def clean(self, params: Params) -> Params:
         return {"value": decimal_of(params, "value", LOWEST_ADJUSTMENT, HIGHEST_ADJUSTMENT)}
 
-    def wanted(self, source: Source, params: Params, reason: str) -> State | None:
-        return {"price_adjustment": str(params["value"])}
+    def wanted(self, row: Holder, params: Params, reason: str) -> State | None:
+        return {"price_adjustment": _json(params["value"])}
 
     def headline(self, decision: Decision) -> str:
         before, after = (f"{Decimal(state['price_adjustment']):.2f}" for state in _states(decision))
@@ -154,9 +135,9 @@ def stepped(cap: int, percentage: Decimal, low: int, high: int) -> int:
     return max(low, min(high, cap + (step or (1 if percentage > 0 else -1))))
 
 
-def state_of(source: Source, columns: Sequence[str]) -> State:
+def state_of(row: Holder, columns: Sequence[str]) -> State:
     """The columns, JSON-typed."""
-    return {name: _json(getattr(source, name)) for name in columns}
+    return {name: _json(getattr(row, name)) for name in columns}
 
 
 def same(one: State, other: State) -> bool:
@@ -166,10 +147,29 @@ def same(one: State, other: State) -> bool:
     }
 
 
-def put(source: Source, state: State) -> None:
+def put(row: Holder, state: State) -> None:
     """Set the columns of the row in hand."""
     for name, value in state.items():
-        setattr(source, name, _typed(name, value))
+        setattr(row, name, _typed(name, value))
+
+
+def save(rows: Sequence[Holder], columns: Sequence[str]) -> None:
+    """Write the columns, in a statement for the sources and one for the pairs."""
+    sources = [row for row in rows if isinstance(row, Source)]
+    if sources:
+        Source.objects.bulk_update(sources, columns)
+    # Without their keys, so that a row which is there already conflicts by source and buyer alone.
+    pairs = [
+        SourceBuyer(
+            source_id=row.source_id, buyer_id=row.buyer_id, **{name: getattr(row, name) for name in columns}
+        )
+        for row in rows
+        if isinstance(row, SourceBuyer)
+    ]
+    if pairs:
+        SourceBuyer.objects.bulk_create(
+            pairs, update_conflicts=True, unique_fields=["source", "buyer"], update_fields=columns
+        )
 
 
 def _states(decision: Decision) -> tuple[State, State]:
@@ -177,7 +177,7 @@ def _states(decision: Decision) -> tuple[State, State]:
 
 
 def _json(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -10,10 +10,10 @@ from django.utils.safestring import SafeString
 from flows.actions import REGISTRY
 from flows.admin.forms import as_json, pill
 from flows.models import Alert, Decision, OutboxMessage
-from flows.rules import explain
+from flows.reasons import explain
 from portal.scoped_admin import ReadOnlyAdmin
 
-STATUS_TONES = {"applied": "good", "no_change": "neutral", "undone": "warn"}
+STATUS_TONES = {"applied": "good", "suggested": "info", "dismissed": "neutral", "undone": "warn"}
 LEVEL_TONES = {"bad": "bad", "warn": "warn", "good": "good", "info": "info"}
 OUTBOX_TONES = {"pending": "info", "done": "good", "dead": "bad"}
 

@@ -5,20 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from flows.actions import REGISTRY
+from flows.actions import OFFERED
 from flows.admin.forms import pill
 from flows.admin.rule_form import NAMES, RuleForm, shown_threshold
-from flows.models import Rule
+from flows.models import Decision, Rule
 from flows.rules import METRICS
 from portal.scoped_admin import ScopedModelAdmin
 
-RATE_HINT = (
-    "For “a source's quality”: compared after every recomputation, over the deliveries of the window. "
-    "For “each feedback”: only the outcome counts."
+WHEN = (
+    "“A source's quality” is looked at after every feedback, and once a day. “Each feedback” fires on every "
+    "lead that comes back with the outcome."
 )
+WHERE = "For “each feedback” only the buyers to leave out count."
+HOW_SURE = (
+    "For “a source's quality”. Conversions take time: with a maturity, younger deliveries are not "
+    "counted yet."
+)
+WHAT = "Only the parameters of the chosen action count."
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -28,7 +35,7 @@ class ActionFilter(admin.SimpleListFilter):
     parameter_name = "action"
 
     def lookups(self, request: Any, model_admin: Any) -> Any:
-        return [(name, action.label) for name, action in REGISTRY.items()]
+        return [(name, action.label) for name, action in OFFERED.items()]
 
     def queryset(self, request: Any, queryset: Any) -> Any:
         return queryset.filter(action=self.value()) if self.value() else queryset
@@ -38,6 +45,8 @@ def shown_params(action: str, params: dict[str, Any]) -> str:
     """An action's parameters in words: "by 20 %, between 1 and 500 a day"."""
     if "list" in params:
         return f"“{params['list']}”"
+    if "amount" in params:
+        return f"of {params['amount']}"
     if action == "set_price_adjustment":
         return f"to ×\N{NO-BREAK SPACE}{params.get('value')}"
     if action == "step_cap":
@@ -50,34 +59,37 @@ def shown_params(action: str, params: dict[str, Any]) -> str:
 class RuleAdmin(ScopedModelAdmin[Rule]):
     """A condition with an action."""
 
-    list_display = ("name", "flow", "state", "condition", "evidence", "deed")
-    list_filter = ("flow", "enabled", ActionFilter)
+    list_display = ("name", "flow", "state", "condition", "where", "sureness", "deed", "last_fired")
+    list_filter = ("flow", "enabled", "mode", "scope", ActionFilter)
     list_select_related = ("flow",)
     search_fields = ("name",)
     ordering = ("flow__name", "position", "pk")
     form = RuleForm
     fixed_after_add = ("flow",)
     fieldsets = (
-        (None, {"fields": ("flow", "name", "enabled", "position")}),
+        (None, {"fields": ("flow", "name", "enabled", "position", "fault")}),
         (
             "When",
+            {"description": WHEN, "fields": ("trigger", "outcome", "metric", "comparison", "threshold")},
+        ),
+        ("Where", {"description": WHERE, "fields": ("scope", "excluded_buyers", "equal_buyers")}),
+        (
+            "How sure",
             {
-                "description": RATE_HINT,
-                "fields": ("trigger", "outcome", "metric", "comparison", "threshold"),
+                "description": HOW_SURE,
+                "fields": ("evidence", "min_count", "window_days", "maturity_days"),
             },
         ),
         (
-            "How much evidence",
-            {"fields": ("min_count", "window_days", "maturity_days", "cooldown_hours")},
-        ),
-        (
-            "Then",
+            "What",
             {
-                "description": "Only the parameters of the chosen action count.",
-                "fields": ("action", *(f"param_{name}" for name in NAMES), "alert"),
+                "description": WHAT,
+                "fields": ("action", *(f"param_{name}" for name in NAMES), "mode", "alert"),
             },
         ),
+        ("Afterwards", {"fields": ("cooldown_hours", "on_clear", "hysteresis")}),
     )
+    readonly_fields = ("fault",)
     empty_hint = (
         "Rules act on feedback by themselves. A new flow brings the usual ones; here you add your own."
     )
@@ -92,22 +104,56 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
         label = METRICS[rule.metric].label if rule.metric in METRICS else rule.metric
         return f"{label} {rule.get_comparison_display()} {shown_threshold(rule)}"
 
-    @admin.display(description="Enough is")
-    def evidence(self, rule: Rule) -> str:
+    @admin.display(description="Where", ordering="scope")
+    def where(self, rule: Rule) -> str:
+        left_out = ", ".join(sorted(buyer.name for buyer in rule.excluded_buyers.all()))
+        return f"{rule.get_scope_display()}{f', without {left_out}' if left_out else ''}"
+
+    @admin.display(description="Enough is", ordering="evidence")
+    def sureness(self, rule: Rule) -> str:
         if rule.trigger == Rule.Trigger.FEEDBACK:
             return "Each one"
-        return f"{rule.min_count:,} in {rule.window_days:,} days"
+        test = ", and certain" if rule.evidence == Rule.Evidence.CONFIDENT else ""
+        return f"{rule.min_count:,} in {rule.window_days:,} days{test}"
 
-    @admin.display(description="State")
+    @admin.display(description="State", ordering="enabled")
     def state(self, rule: Rule) -> SafeString:
-        return pill("good", "On") if rule.enabled else pill("neutral", "Off")
+        if not rule.enabled:
+            return pill("neutral", "Off")
+        if rule.error:
+            return pill("bad", "Fails")
+        return pill("info", "Suggests") if rule.mode == Rule.Mode.SUGGEST else pill("good", "Acts")
+
+    @admin.display(description="Fails", empty_value="–")
+    def fault(self, rule: Rule) -> str:
+        return rule.error
+
+    @admin.display(description="Last fired", ordering="fired_at", empty_value="never")
+    def last_fired(self, rule: Any) -> Any:
+        return rule.fired_at
 
     @admin.display(description="Then", ordering="action")
     def deed(self, rule: Rule) -> str:
-        label = REGISTRY[rule.action].label if rule.action in REGISTRY else rule.action
+        label = OFFERED[rule.action].label if rule.action in OFFERED else rule.action
         detail = shown_params(rule.action, rule.params or {})
         alert = ", and alert the team" if rule.alert else ""
-        return f"{label}{f' {detail}' if detail else ''}{alert}"
+        back = "; reversed when it clears" if rule.on_clear == Rule.OnClear.REVERSE else ""
+        return f"{label}{f' {detail}' if detail else ''}{alert}{back}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rule]:
+        latest = Decision.objects.filter(rule=OuterRef("pk"), reverses=None).order_by("-decided_at")
+        fired_at = Subquery(latest.values("decided_at")[:1])
+        rows = super().get_queryset(request).annotate(fired_at=fired_at)
+        return rows.prefetch_related("excluded_buyers")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
+        """Why a rule fails is told where it does."""
+        sets = super().get_fieldsets(request, obj)
+        if obj and obj.error:
+            return sets
+        (head, main), *others = sets
+        fields = tuple(name for name in main["fields"] if name != "fault")
+        return [(head, {**main, "fields": fields}), *others]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """After the flow's other rules."""

@@ -2,11 +2,16 @@
 
 from django import template
 
-from flows.decisions import can_undo, explain, headline
+from flows.actions.base import of_pair
+from flows.decisions import can_undo, explain, headline, reversal_of
+from flows.suggestions import was_withdrawn
 from flows.wording import state_words
 
 register = template.Library()
 register.filter("explain", explain)
 register.filter("headline", headline)
 register.filter("can_undo", can_undo)
+register.filter("reversal", reversal_of)
+register.filter("withdrawn", was_withdrawn)
+register.filter("for_buyer", of_pair)
 register.filter("state_words", state_words)

@@ -230,7 +230,7 @@ def test_bad_info_puts_the_source_on_the_list(world, flow):
     quality.recompute(now=NOON)
     entry = SuppressionEntry.objects.get(list__slug="bad-sources")
     assert (entry.kind, entry.value) == ("source", f"{flow.public_id}/{world.source.slug}")
-    assert Alert.objects.get().title == f"{world.source} put on “bad-sources”"
+    assert Alert.objects.get().title == f"{world.source} put on “Bad Sources”"
 
 
 def test_silence_is_not_bad_info(world, flow):

@@ -74,7 +74,7 @@ def test_a_contact_goes_on_the_list_once_even_if_sold_three_times(world):
     again = make.DeliveryFactory(lead=world.delivery.lead, buyer=make.BuyerFactory(seller=world.seller))
     targets = [Target(world.source, f"delivery:{d.pk}", "", delivery=d) for d in (world.delivery, again)]
     first, second = act.plan(Rule(flow=world.flow), targets, {"list": "returns"})
-    assert first.after == {"list": "returns", "added": ["email", "phone"]}
+    assert first.after == {"list": "returns", "list_name": "Returns", "added": ["email", "phone"]}
     assert second is None
 
 
@@ -113,5 +113,7 @@ def test_every_action_has_a_name_of_its_own():
         "set_price_adjustment",
         "suppress_contact",
         "suppress_source",
+        "unsuppress_source",
+        "bonus",
         "alert",
     }

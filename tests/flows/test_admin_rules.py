@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from flows.actions import REGISTRY
+from flows.actions import OFFERED
 from flows.admin.rule_form import PARAMS
 from flows.models import Rule, SuppressionList
 from flows.presets import set_up_flow
@@ -28,7 +28,7 @@ def add(client, world, **values):
 
 
 def test_every_action_has_its_parameters_in_the_form():
-    assert set(PARAMS) == set(REGISTRY)
+    assert set(PARAMS) == set(OFFERED)
 
 
 @pytest.mark.parametrize("text", ["5 %", "5%", "0.05", " 0.0500 "])
@@ -58,10 +58,34 @@ def test_a_threshold_is_shown_as_people_write_it(world, as_user):
         ({"comparison": ""}, "comparison", "below or above"),
         ({"action": "explode"}, "action", "explode"),
         ({"action": "suppress_contact", "param_list": "returns"}, "action", "each feedback"),
-        ({"action": "set_price_adjustment", "param_value": "9"}, "__all__", "0.5"),
-        ({"action": "set_price_adjustment"}, "__all__", "value"),
-        ({"action": "step_cap", "param_percentage": "20"}, "__all__", "min"),
-        ({"action": "suppress_source"}, "__all__", "list"),
+        ({"action": "set_price_adjustment", "param_value": "9"}, "param_value", "0.5"),
+        ({"action": "set_price_adjustment"}, "param_value", "value"),
+        ({"action": "step_cap", "param_percentage": "20"}, "param_min", "min"),
+        ({"action": "suppress_source"}, "param_list", "list"),
+        ({"action": "bonus"}, "param_amount", "amount"),
+        ({"action": "bonus", "param_amount": "1.005"}, "param_amount", "2 decimals"),
+        (
+            {
+                "scope": "source_buyer",
+                "action": "step_cap",
+                "param_percentage": "20",
+                "param_min": "1",
+                "param_max": "9",
+            },
+            "action",
+            "no cap, price or list",
+        ),
+        ({"scope": "source_buyer", "equal_buyers": "on"}, "equal_buyers", "each source"),
+        ({"metric": "roi", "threshold": "0", "evidence": "confident"}, "evidence", "no upper end"),
+        ({"metric": "revenue_per_lead", "threshold": "9", "evidence": "confident"}, "evidence", "money"),
+        (
+            {"metric": "average_quality", "threshold": "3", "evidence": "confident", "equal_buyers": "on"},
+            "equal_buyers",
+            "not on scores",
+        ),
+        ({"mode": "suggest", "action": "alert"}, "mode", "nothing to approve"),
+        ({"on_clear": "reverse", "action": "bonus", "param_amount": "5"}, "on_clear", "not taken back"),
+        ({"hysteresis": "120 %"}, "hysteresis", "100 %"),
         ({"trigger": "feedback", "outcome": ""}, "outcome", "converted"),
     ],
 )

@@ -103,7 +103,7 @@ def test_an_entry_that_a_person_took_off_has_changed(world):
     SuppressionEntry.objects.filter(kind="phone").delete()
     with pytest.raises(Changed) as changed:
         decisions.undo(decision, user=world.owner)
-    assert changed.value.stands == {"list": "returns", "added": ["email"]}
+    assert changed.value.stands == {"list": "returns", "list_name": "Returns", "added": ["email"]}
     decisions.undo(decision, user=world.owner, force=True)
     assert not SuppressionEntry.objects.exists()
 
@@ -157,8 +157,8 @@ def test_a_decision_explains_itself(world, paused):
         ("step_cap", {"percentage": -20, "min": 1, "max": 100}, "warn", "{source}: cap 50 → 40"),
         ("set_price_adjustment", {"value": "1.2"}, "good", "{source}: price × 1.00 → × 1.20"),
         ("set_price_adjustment", {"value": "0.8"}, "warn", "{source}: price × 1.00 → × 0.80"),
-        ("suppress_source", {"list": "bad-sources"}, "bad", "{source} put on “bad-sources”"),
-        ("suppress_contact", {"list": "returns"}, "info", "Contact of {delivery} put on “returns”"),
+        ("suppress_source", {"list": "bad-sources"}, "bad", "{source} put on “Bad Sources”"),
+        ("suppress_contact", {"list": "returns"}, "info", "Contact of {delivery} put on “Returns”"),
         ("alert", {"message": "look here", "level": "info"}, "info", "{source}: look here"),
     ],
 )

@@ -50,6 +50,7 @@ def test_one_source(world, ask):
         "source": world.source.slug,
         "status": "active",
         "reason": None,
+        "paused_for": [],
         "daily_cap": 5,
         "delivered_today": 1,
         "remaining": 4,
@@ -134,5 +135,5 @@ def test_the_number_of_queries_does_not_grow(world, ask, django_assert_max_num_q
     ask()
     for _ in range(5):
         make.SourceFactory(flow=world.flow)
-    with django_assert_max_num_queries(9):  # key 2, flow, sources, counts, suppression, quality 2, log
+    with django_assert_max_num_queries(10):  # key 2, flow, sources, counts, lists, pairs, quality 2, log
         assert len(ask().json()["sources"]) == 6

@@ -10,7 +10,9 @@ from feedback import metrics
 from flows.evidence import Measure
 from flows.models import Rule
 from flows.presets import RULES, set_up_flow
-from flows.rules import METRICS, Condition, evaluate, explain
+from flows.reasons import explain
+from flows.rules import METRICS, Condition, Counted
+from flows.rules import evaluate as evaluate_counted
 from tests import factories as make
 
 TODAY = dt.date(2025, 11, 12)
@@ -26,6 +28,12 @@ def condition(**changes):
         "maturity_days": 0,
     }
     return Condition(**{**given, **changes})
+
+
+def evaluate(condition, measure, today):
+    """The numbers on which the condition fires, or None."""
+    finding = evaluate_counted(condition, Counted(measure), today)
+    return finding.numbers() if finding.fires else None
 
 
 @pytest.mark.parametrize(
