@@ -8,35 +8,38 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from feedback.reader import Row, UnreadableError, named_cells
+from feedback.reader import UnreadableError
 
 MAX_REPEATED = 200_000  # rows held for comparison
 LINES_NAMED = 6  # in a message
 WHO_AND_WHEN = ("lead_id", "external_id", "feedback_timestamp", "date")
 
 Cells = Mapping[str, str]
+Named = Iterable[tuple[int, Cells]]  # lines, and their cells by field
 Key = tuple[str, str]  # which lead, at what time: two rows at different times tell a story
 Lines = dict[int, str]
 
 
-def contradictions(columns: Sequence[str], rows: Callable[[], Iterable[Row]], count: int) -> Lines:
-    """Line → what is wrong with it, for each row that another one on the same lead and time contradicts.
+class Repeated(NamedTuple):
+    """``wrong``: line → what is wrong with it, for each row that another one on the same lead and time
+    contradicts. ``twice``: the lines that only say again what an earlier one says.
+    """
+
+    wrong: Lines
+    twice: Collection[int]
+
+
+def contradictions(rows: Callable[[], Named], count: int) -> Repeated:
+    """The rows that give a lead what another row gives it too, at the same time.
 
     ``rows`` starts a new pass over the file of ``count`` rows. UnreadableError when too many are repeated.
     """
     slots = 1 << max(20, min(28, (64 * count).bit_length()))  # bits: 128 KiB to 32 MiB
-    repeated = _repeated_slots((_key(cells) for _, cells in _named(columns, rows())), slots)
-    return _compare(columns, rows(), repeated, slots) if repeated else {}
-
-
-def _named(columns: Sequence[str], rows: Iterable[Row]) -> Iterable[tuple[int, Cells]]:
-    for row in rows:
-        try:
-            yield row.line, named_cells(columns, row)
-        except ValueError:  # refused by itself when its turn comes
-            continue
+    repeated = _repeated_slots((_key(cells) for _, cells in rows()), slots)
+    return _compare(rows(), repeated, slots) if repeated else Repeated({}, ())
 
 
 def _key(cells: Cells) -> Key:
@@ -59,10 +62,10 @@ def _repeated_slots(keys: Iterable[Key], slots: int) -> set[int]:
     return repeated
 
 
-def _compare(columns: Sequence[str], rows: Iterable[Row], repeated: set[int], slots: int) -> Lines:
+def _compare(rows: Named, repeated: set[int], slots: int) -> Repeated:
     by_key: dict[Key, list[tuple[int, Cells]]] = defaultdict(list)
     held = 0
-    for line, cells in _named(columns, rows):
+    for line, cells in rows:
         key = _key(cells)
         if key[0] and _slot(key, slots) in repeated:
             by_key[key].append((line, cells))
@@ -72,7 +75,17 @@ def _compare(columns: Sequence[str], rows: Iterable[Row], repeated: set[int], sl
                 f"More than {MAX_REPEATED:,} rows name a lead that another row names too. "
                 "Send each lead once, or give each row its feedback_timestamp."
             )
-    return {line: message for group in by_key.values() for line, message in _among(group).items()}
+    wrong = {line: message for group in by_key.values() for line, message in _among(group).items()}
+    return Repeated(wrong, {line for group in by_key.values() for line in _twice(group)})
+
+
+def _twice(group: Sequence[tuple[int, Cells]]) -> Iterator[int]:
+    seen: set[frozenset[tuple[str, str]]] = set()
+    for line, cells in group:
+        said = frozenset((name, text) for name, text in cells.items() if text)
+        if said in seen:
+            yield line
+        seen.add(said)
 
 
 def _among(group: Sequence[tuple[int, Cells]]) -> Lines:

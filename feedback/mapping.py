@@ -96,6 +96,11 @@ def _texts_of(spec: FieldSpec) -> tuple[str, ...]:
     return spec.choices if spec.kind == "choice" else ()
 
 
+def is_understood(text: str, known: Sequence[str]) -> bool:
+    """Whether a cell needs no meaning, as it is one of the `meanings` of its field."""
+    return text in known or (known == YES_NO and text.lower() in (*YES, *NO))
+
+
 def targets(schema: Schema) -> tuple[str, ...]:
     """Whatever a column can be read as, `LEAVE_OUT` apart."""
     return (*ID_NAMES, *schema.by_name, ALIAS, *CONTACT)

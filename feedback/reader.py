@@ -2,7 +2,7 @@
 
 Knows no database and no schema. Reads in two passes over a seekable stream, each in constant memory:
 `survey` finds the encoding, the delimiter, the head and every fault that makes the whole file unreadable;
-`rows` then yields what the survey has seen.
+`rows` then yields what the survey has seen. `peek` looks at the beginning only, for a person to look at.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 DELIMITERS = (",", ";", "\t")
@@ -22,9 +24,14 @@ MAX_CELL = 100_000  # characters
 MAX_ROW = 1_000_000  # characters
 MAX_COLUMNS = 1_000
 BLOCK = 1 << 16  # bytes
+PEEKED = 2_000  # rows
 
+# As which text can be read, and what people call it.
+ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 # The byte order marks that are understood, and under which name Python reads what follows.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# An id of ours, an e-mail address, a number or a date: no column is called so.
+_DATA = re.compile(r"^evt_|\S@\S+\.|^[-+$€£]?\d[\d.,:/ -]*(T[\d:.Z+]*)?[%€]?$")
 _OTHER_FILES = (
     (b"PK\x03\x04", "a zip file or an Excel workbook"),
     (b"PK\x05\x06", "an empty zip file"),
@@ -47,15 +54,21 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How the file was written: a Python codec's name, and the character between the cells."""
+    """How the file was written: a Python codec's name, and the character between the cells.
+
+    ``has_header``: whether the first row names the columns. ``comma``: whether numbers have decimal ones, as
+    somebody said; None: nobody did.
+    """
 
     encoding: str
     delimiter: str
+    has_header: bool = True
+    comma: bool | None = None
 
     @property
     def decimal_comma(self) -> bool:
         """Where cells are not parted by commas, numbers may have decimal ones: ``1.234,56``."""
-        return self.delimiter != ","
+        return self.delimiter != "," if self.comma is None else self.comma
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,20 @@ class Survey:
     rows: int
 
 
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """The beginning of a file. ``head``: the columns' names as they stand there, None without a header."""
+
+    dialect: Dialect
+    head: tuple[str, ...] | None
+    rows: tuple[Row, ...]
+
+    @property
+    def width(self) -> int:
+        """How many columns there are."""
+        return max(len(self.head or ()), max((len(row.cells) for row in self.rows), default=0))
+
+
 def survey(file: BinaryIO) -> Survey:
     """Read the file once, to its end. Raises UnreadableError for what makes it unreadable as a whole."""
     encoding = _encoding(file)
@@ -90,16 +117,62 @@ def survey(file: BinaryIO) -> Survey:
     return Survey(dialect, head, count)
 
 
+def count_rows(file: BinaryIO, dialect: Dialect) -> int:
+    """Read a file whose dialect is known, to its end. UnreadableError as for `survey`; any head will do."""
+    return sum(1 for _ in rows(file, dialect))
+
+
+def peek(
+    file: BinaryIO,
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    has_header: bool | None = None,
+    comma: bool | None = None,
+) -> Peek:
+    """The first rows of the file, read as was said, or as it seems where nothing was.
+
+    UnreadableError where the beginning shows that the file cannot be read.
+    """
+    found = _encoding(file)
+    encoding = encoding or found
+    dialect = Dialect(encoding, delimiter or _delimiter(file, encoding), has_header=True, comma=comma)
+    first = list(islice(_records(file, dialect), PEEKED + 1))
+    if not first:
+        raise UnreadableError("The file is empty.")
+    if has_header if has_header is not None else _names_columns(first):
+        head = tuple(cell.strip() for cell in first[0].cells)
+        return Peek(dialect, head, tuple(first[1:]))
+    return Peek(replace(dialect, has_header=False), None, tuple(first[:PEEKED]))
+
+
 def rows(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
-    """The rows below the head. Rows without any content are left out."""
+    """The rows below the head, or all where there is none. Rows without any content are left out."""
     records = _records(file, dialect)
-    next(records, None)
+    if dialect.has_header:
+        next(records, None)
     return records
 
 
 def columns(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
-    """The names in the head of a file that has been surveyed."""
-    return _head(next(_records(file, dialect)))
+    """What the columns of a readable file are called: by its head, else by their number."""
+    first = next(_records(file, dialect))
+    names = [cell.strip() for cell in first.cells] if dialect.has_header else [""] * len(first.cells)
+    return tuple(name or column_name(index) for index, name in enumerate(names))
+
+
+def column_name(index: int) -> str:
+    """How a column without a name is called; ``index`` counts from 0."""
+    return f"Column {index + 1}"
+
+
+def _names_columns(first: Sequence[Row]) -> bool:
+    """Whether the first row is a head: none of its cells looks like data, or stands below itself again."""
+    head = first[0].cells
+    if any(_DATA.search(cell.strip()) for cell in head):
+        return False
+    below = [{row.cells[index] for row in first[1:] if index < len(row.cells)} for index in range(len(head))]
+    return not any(cell.strip() and cell in cells for cell, cells in zip(head, below, strict=True))
 
 
 def named_cells(columns: Sequence[str], row: Row) -> dict[str, str]:
@@ -141,7 +214,7 @@ def _encoding(file: BinaryIO) -> str:
         if start.startswith(magic):
             raise UnreadableError(f"This is {kind}, not a CSV file. {_SAVE_AS}")
     for mark, encoding in _MARKS:
-        if start.startswith(mark):
+        if start.startswith(mark) and (encoding != "utf-8-sig" or _is_utf8(file)):
             return encoding
     return "utf-8" if _is_utf8(file) else "cp1252"
 
@@ -264,6 +337,8 @@ def _check_size(row: Row) -> None:
 def _text(file: BinaryIO, encoding: str) -> Iterator[io.TextIOWrapper]:
     """The file as text from its beginning, its line ends untouched; the file stays open."""
     file.seek(0)
+    if encoding == "cp1252" and file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:  # a mark is no text
+        file.seek(0)
     text = io.TextIOWrapper(file, encoding=encoding, newline="")
     try:
         yield text

@@ -38,6 +38,7 @@ class Origin:
     livemode: bool = True
     upload: Upload | None = None
     request_id: str = ""
+    learns_ids: bool = False  # an external_id beside lead_id that is not on record is put there
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Receipt:
 
     ``delivery`` carries the state after the fold (for a test: as it would be) and is None for a rejected one.
     ``applied`` is False where newer feedback already stood for every field that was sent. ``would_be``: the
-    status of a test, had it been none.
+    status of a test, had it been none. ``learned``: the buyer's own id of the lead was put on record with it.
     """
 
     index: int
@@ -57,3 +58,4 @@ class Receipt:
     warnings: tuple[str, ...] = ()
     problem: Problem | None = None
     would_be: str = ""
+    learned: bool = False

@@ -5,17 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as AnyMapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from feedback import reader
-from feedback.contradictions import contradictions
-from feedback.models import RefusedRow, Upload
-from feedback.reader import Row, Survey
-from feedback.schema import Schema
+from feedback.contradictions import Repeated, contradictions
+from feedback.mapping import CONTACT, EMAIL, PHONE, Mapping
+from feedback.models import Door, RefusedRow, Upload
+from feedback.reader import Dialect, Row
+from feedback.schema import Schema, compile_schema
 from feedback.schema.spec import ALIAS
-from feedback.submission import Submission
+from feedback.submission import Origin, Submission
+from portal.access import Actor
 
 NUMBER = re.compile(r"[-+]?[\d.,]*\d%?", re.ASCII)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -23,20 +27,30 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the rows of a file are read: the columns that count, the lines that contradict each other."""
+    """How the rows of a file are read: what each column holds, and the lines that contradict each other."""
 
     schema: Schema
-    found: Survey
-    columns: tuple[str, ...]
-    wrong: Mapping[int, str]
+    dialect: Dialect
+    rows: int
+    mapping: Mapping
+    repeated: Repeated
 
     @classmethod
-    def of(cls, file: BinaryIO, schema: Schema) -> Plan:
-        """Read the file once or more, to its end. UnreadableError where it is refused as a whole."""
-        found = reader.survey(file)
-        columns = reader.check_columns(found.columns, [*schema.by_name, ALIAS])
-        wrong = contradictions(columns, lambda: reader.rows(file, found.dialect), found.rows)
-        return cls(schema, found, columns, wrong)
+    def of(cls, file: BinaryIO, upload: Upload) -> Plan:
+        """Read the file to its end, once or more. UnreadableError where it is refused as a whole.
+
+        With a mapping it is read as a person has seen and confirmed, else its head must name the fields.
+        """
+        schema = compile_schema(upload.flow)
+        if upload.mapping:
+            dialect, mapping = dialect_of(upload), Mapping.from_json(upload.mapping)
+            rows = reader.count_rows(file, dialect)
+        else:
+            found = reader.survey(file)
+            dialect, rows = found.dialect, found.rows
+            mapping = Mapping(reader.check_columns(found.columns, [*schema.by_name, ALIAS]))
+        readable = cls(schema, dialect, rows, mapping, Repeated({}, ()))
+        return replace(readable, repeated=contradictions(lambda: readable._feedback(file), rows))
 
     def sort_out(self, rows: Iterable[Row]) -> tuple[list[Submission], dict[int, str]]:
         """The submissions that the rows make, indexed by line, and line → error for those that make none."""
@@ -48,14 +62,48 @@ class Plan:
                 refused[row.line] = str(error)
         return submissions, refused
 
-    def _submission(self, row: Row) -> Submission:
-        if row.line in self.wrong:
-            raise ValueError(self.wrong[row.line])
-        cells = reader.named_cells(self.columns, row)
-        return Submission(row.line, self._payload(cells))
+    def cells(self, row: Row) -> dict[str, str]:
+        """What the row says, by target, each cell as it is meant. ValueError where it has too many."""
+        named = reader.named_cells(self.mapping.columns, row)
+        return {target: self.mapping.cell(target, text) for target, text in named.items()}
 
-    def _payload(self, cells: Mapping[str, str]) -> dict[str, Any]:
-        return self.schema.from_texts(cells, decimal_comma=self.found.dialect.decimal_comma)
+    def contact(self, row: Row) -> tuple[str, str]:
+        """The e-mail and the phone number that the row names; "" where it has none."""
+        named = reader.named_cells(self.mapping.columns, row)
+        return named.get(EMAIL, ""), named.get(PHONE, "")
+
+    def _submission(self, row: Row) -> Submission:
+        if row.line in self.repeated.wrong:
+            raise ValueError(self.repeated.wrong[row.line])
+        cells = without_contact(self.cells(row))
+        return Submission(row.line, self.schema.from_texts(cells, decimal_comma=self.dialect.decimal_comma))
+
+    def _feedback(self, file: BinaryIO) -> Iterator[tuple[int, dict[str, str]]]:
+        for row in reader.rows(file, self.dialect):
+            with suppress(ValueError):  # a row with too many cells is refused by itself when its turn comes
+                yield row.line, without_contact(self.cells(row))
+
+
+def dialect_of(upload: Upload) -> Dialect:
+    """How the file of an upload that has been looked into is read."""
+    return Dialect(upload.encoding, upload.delimiter, upload.has_header, upload.decimal_comma)
+
+
+def without_contact(cells: AnyMapping[str, str]) -> dict[str, str]:
+    """The cells that are feedback or name the lead by an id."""
+    return {target: text for target, text in cells.items() if target not in CONTACT}
+
+
+def origin_of(upload: Upload, *, dry: bool = False) -> Origin:
+    """The buyer, on this flow only, whoever uploaded the file. ``dry``: nothing is to be recorded."""
+    actor = Actor(
+        "buyer",
+        party_id=upload.buyer_id,
+        user_id=upload.user_id,
+        key_id=upload.api_key_id,
+        flow_ids=frozenset({upload.flow_id}),
+    )
+    return Origin(actor, Door.UPLOAD, livemode=upload.livemode and not dry, upload=upload)
 
 
 def refused_file(upload: Upload) -> Iterator[bytes]:
@@ -72,9 +120,8 @@ def refused_file(upload: Upload) -> Iterator[bytes]:
 
 
 def _columns(upload: Upload) -> Sequence[str]:
-    dialect = reader.Dialect(upload.encoding, upload.delimiter)
     with upload.file.open("rb") as file:
-        return reader.columns(cast(BinaryIO, file), dialect)
+        return reader.columns(cast(BinaryIO, file), dialect_of(upload))
 
 
 def _line(cells: Sequence[Any], upload: Upload) -> str:

@@ -123,7 +123,7 @@ def zipped() -> bytes:
         (b"lead_id" + b",a" * 1_000 + b"\n", "Line 1: There are more than 1,000 columns"),
         (b"lead_id,notes\nx" + b",a" * 1_000 + b"\n", "Line 2: There are more than 1,000 columns"),
         (b"lead_id,notes\nevt_1,\x81\x8d\n", "neither UTF-8"),
-        (b"\xef\xbb\xbflead_id,notes\nevt_1,\xff\n", "neither UTF-8"),
+        (b"\xef\xbb\xbflead_id,notes\nevt_1,\x81\n", "neither UTF-8"),
         (b"\xff\xfel\x00e", "neither UTF-8"),
         (b"lead_id,,notes\n", "Column 2 has no name"),
         (b"lead_id,notes,Notes\n", "Named twice: “notes”"),

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from feedback import contradictions, tasks, upload_views, uploads
+from feedback import contradictions, tasks, upload_lease, upload_views, uploads
 from feedback.models import ChangeSet, Door, Feedback, RefusedRow, Upload
 from feedback.upload_rows import defused
 from flows.models import Delivery
@@ -122,7 +122,7 @@ def test_a_broker_that_is_away_loses_nothing(take, monkeypatch, django_capture_o
     monkeypatch.setattr(uploads.current_app, "send_task", away)
     with django_capture_on_commit_callbacks(execute=True):
         upload = take(SEED, read=False)
-    assert uploads.waiting() == [upload.pk]
+    assert upload_lease.waiting() == [upload.pk]
 
 
 def test_a_file_over_the_limit_is_refused_with_the_limit(client, world, settings, tmp_path):

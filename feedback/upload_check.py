@@ -1,0 +1,205 @@
+"""Look over every row of a file before anything is recorded: what the run would do, and what it would refuse.
+
+The rows take the same way as in the run (`feedback.upload_rows`, `feedback.intake`), as those of a test do:
+nothing is written but the findings. A check whose worker was killed begins anew.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, BinaryIO, cast
+
+from django.db import transaction
+from django.utils import timezone
+
+from feedback import mapping, proposals, reader
+from feedback.intake import intake
+from feedback.models import ProposedMatch, RefusedRow, Upload
+from feedback.present import state_json
+from feedback.reader import Row
+from feedback.schema.clock import iso
+from feedback.schema.ids import read_ids
+from feedback.submission import Receipt, Submission
+from feedback.upload_lease import keep, renewed
+from feedback.upload_rows import Plan, origin_of
+from flows.models import Delivery
+
+CHUNK = 500  # rows looked over in one transaction
+REASONS, SAMPLES, UNKNOWN = 20, 20, 100  # so many are kept for the page
+PLACELESS = ("feedback_count", "last_feedback_at", "currency")  # of a state: not what the file says
+Refused = dict[int, str]
+
+
+@dataclass
+class Tally:
+    """What the check found so far."""
+
+    meanings: Mapping[str, Sequence[str]]
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, list[int]] = field(default_factory=dict)  # error → how often, and the first line
+    samples: list[dict[str, Any]] = field(default_factory=list)
+    unknown: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def refuse(self, refused: Refused) -> None:
+        self.counts["refused"] += len(refused)
+        for line, error in refused.items():
+            if error in self.reasons or len(self.reasons) < 50 * REASONS:
+                self.reasons.setdefault(error, [0, line])[0] += 1
+
+    def note_unknown(self, cells: Mapping[str, str]) -> None:
+        """Count a cell for which nobody knows what it stands for."""
+        for name, known in self.meanings.items():
+            text = cells.get(name, "")
+            if text and not mapping.is_understood(text, known):
+                seen = self.unknown[name]
+                if text in seen or len(seen) < UNKNOWN:
+                    seen[text[: mapping.LONGEST_MEANING]] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """The findings: see the head of this file."""
+        named = ("new", "changed", "unchanged", "refused", "proposed", "learned")
+        often = sorted(self.reasons.items(), key=lambda each: -each[1][0])[:REASONS]
+        return {
+            **{name: self.counts[name] for name in named},
+            "reasons": [{"error": error, "count": count, "line": line} for error, (count, line) in often],
+            "samples": self.samples,
+            "unknown": {name: seen.most_common() for name, seen in self.unknown.items()},
+            "checked_at": iso(timezone.now()),
+        }
+
+
+def check_rows(upload: Upload) -> None:
+    """Look over the file of an upload that is ours to check. UnreadableError where all of it is refused."""
+    _forget(upload)
+    with upload.file.open("rb") as file:
+        stream = cast(BinaryIO, file)
+        plan = Plan.of(stream, upload)
+        keep(upload, rows=plan.rows, rows_done=0, rejected=0, claimed_until=renewed())
+        tally = Tally(mapping.meanings(plan.schema))
+        contacts = proposals.may_propose(upload)
+        remaining = reader.rows(stream, plan.dialect)
+        while rows := list(islice(remaining, CHUNK)):
+            _look_over(upload, plan, tally, rows, by_contact=contacts)
+    findings = {"rows": upload.rows_done, **tally.as_json()}
+    keep(upload, status=Upload.Status.CHECKED, findings=findings, claimed_until=None)
+
+
+def _forget(upload: Upload) -> None:
+    """Whatever an earlier check found."""
+    RefusedRow.objects.filter(upload=upload).delete()
+    ProposedMatch.objects.filter(upload=upload).delete()
+
+
+def _look_over(upload: Upload, plan: Plan, tally: Tally, rows: Sequence[Row], *, by_contact: bool) -> None:
+    submissions, refused = plan.sort_out(rows)
+    with transaction.atomic():
+        receipts = {each.index: each for each in _weighed(upload, submissions)}
+        if by_contact:
+            proposed = _proposed(upload, plan, rows, submissions, receipts)
+            ProposedMatch.objects.bulk_create(each for found in proposed.values() for each in found)
+            tally.counts["proposed"] += len(proposed)
+        refused |= {line: each.problem.as_text() for line, each in receipts.items() if each.problem}
+        RefusedRow.objects.bulk_create(
+            RefusedRow(upload=upload, line=row.line, cells=row.cells, error=refused[row.line])
+            for row in rows
+            if row.line in refused
+        )
+        done = upload.rows_done + len(rows)
+        keep(
+            upload,
+            rows_done=done,
+            rejected=upload.rejected + len(refused),
+            claimed_until=renewed(),
+        )
+    tally.refuse(refused)
+    _count(plan, tally, [each for each in receipts.values() if not each.problem], upload)
+    for row in rows:
+        if row.line not in plan.repeated.wrong and len(row.cells) <= len(plan.mapping.columns):
+            tally.note_unknown(plan.cells(row))
+
+
+def _weighed(upload: Upload, submissions: Sequence[Submission]) -> list[Receipt]:
+    return intake(upload.flow, submissions, origin_of(upload, dry=True)) if submissions else []
+
+
+def _proposed(
+    upload: Upload,
+    plan: Plan,
+    rows: Sequence[Row],
+    submissions: Sequence[Submission],
+    receipts: dict[int, Receipt],
+) -> dict[int, list[ProposedMatch]]:
+    """Line → the leads proposed for it; a row whose feedback is wrong anyway is left among the refused.
+
+    Takes the receipts of the rows that now wait for a person out of ``receipts``.
+    """
+    lost = {each.index: each for each in submissions if _finds_nothing(each, receipts[each.index])}
+    contacts = {row.line: plan.contact(row) for row in rows if row.line in lost}
+    found = proposals.propose(upload, {line: said for line, said in contacts.items() if any(said)})
+    with_lead = [
+        replace(lost[line], payload=proposals.naming(lost[line].payload, each[0].delivery.public_id))
+        for line, each in found.items()
+    ]
+    for receipt in _weighed(upload, with_lead):
+        if receipt.problem:
+            receipts[receipt.index] = receipt
+            del found[receipt.index]
+        else:
+            del receipts[receipt.index]
+    return found
+
+
+def _finds_nothing(submission: Submission, receipt: Receipt) -> bool:
+    """Whether the row names no lead, or one that is not there."""
+    if receipt.problem is None:
+        return False
+    ids, _ = read_ids(submission.payload)
+    return receipt.problem.code == "lead_not_found" or not any(ids)
+
+
+def _count(plan: Plan, tally: Tally, receipts: Sequence[Receipt], upload: Upload) -> None:
+    for receipt in receipts:
+        delivery = receipt.delivery
+        assert delivery is not None  # noqa: S101  # the row was not refused
+        tally.counts["learned"] += receipt.learned
+        if receipt.would_be == "unchanged" or not delivery.pk or receipt.index in plan.repeated.twice:
+            tally.counts["unchanged"] += 1
+        elif delivery.feedback_count <= 1:
+            tally.counts["new"] += 1
+        else:
+            tally.counts["changed"] += 1
+    wanted = SAMPLES - len(tally.samples)
+    fresh = [each for each in receipts if each.would_be == "recorded" and each.delivery and each.delivery.pk]
+    tally.samples += _samples(fresh[:wanted], upload)
+
+
+def _samples(receipts: Sequence[Receipt], upload: Upload) -> list[dict[str, Any]]:
+    """Before and after of a few leads. One query."""
+    if not receipts:
+        return []
+    stand = Delivery.objects.in_bulk([each.delivery.pk for each in receipts if each.delivery])
+    return [
+        _sample(each.index, stand[each.delivery.pk], each.delivery, upload)
+        for each in receipts
+        if each.delivery
+    ]
+
+
+def _sample(line: int, stands: Delivery, would: Delivery, upload: Upload) -> dict[str, Any]:
+    before, after = (_flat(each, upload) for each in (stands, would))
+    changed = [name for name in after if after[name] != before.get(name)]
+    return {
+        "line": line,
+        "lead": would.public_id,
+        "before": {name: before.get(name) for name in changed},
+        "after": {name: after[name] for name in changed},
+    }
+
+
+def _flat(delivery: Delivery, upload: Upload) -> dict[str, Any]:
+    state = state_json(delivery, upload.flow)
+    fields = state.pop("fields")
+    return {name: value for name, value in {**fields, **state}.items() if name not in PLACELESS}
