@@ -6,15 +6,13 @@ import datetime as dt
 import zoneinfo
 from collections import defaultdict
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
 
-from feedback.cells import totals_of_cells
+from feedback.measures_of import SOURCE, totals_over
 from feedback.metrics import Totals, measure
 from feedback.models import SourceDay
-from flows.evidence import Measure
 from flows.models import Flow, Source
 
 WINDOW_DAYS = 30  # by delivery date, today included
@@ -41,25 +39,11 @@ def quality_of(sources: Sequence[Source], *, now: dt.datetime | None = None) -> 
     for flow in Flow.objects.filter(pk__in=by_flow):
         totals = _last_days(flow, by_flow[flow.pk], now or timezone.now())
         for pk in by_flow[flow.pk]:
-            answer[pk] = {name: _json(measure(name, totals.get((pk,), Totals()))) for name in TOLD}
+            answer[pk] = {name: measure(name, totals.get((pk,), Totals())).as_json() for name in TOLD}
     return answer
 
 
 def _last_days(flow: Flow, source_ids: Sequence[int], now: dt.datetime) -> dict[tuple[int, ...], Totals]:
     today = now.astimezone(zoneinfo.ZoneInfo(flow.timezone)).date()
     first = today - dt.timedelta(days=WINDOW_DAYS - 1)
-    cells = SourceDay.objects.filter(source__in=source_ids, day__range=(first, today))
-    return totals_of_cells(cells, "source_id")
-
-
-def _json(measured: Measure) -> dict[str, float | int | None]:
-    return {
-        "value": _number(measured.value),
-        "count": measured.count,
-        "low": _number(measured.low),
-        "high": _number(measured.high),
-    }
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else round(float(value), 6)
+    return totals_over(SourceDay.objects.all(), source_ids, first, today, *SOURCE)

@@ -25,6 +25,19 @@ class Measure:
     low: Decimal | None = None
     high: Decimal | None = None
 
+    def as_json(self) -> dict[str, float | int | None]:
+        """As the API tells it, and as a decision keeps it: numbers to six places."""
+        return {
+            "value": _number(self.value),
+            "count": self.count,
+            "low": _number(self.low),
+            "high": _number(self.high),
+        }
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else round(float(value), 6)
+
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
     """The 95 % score interval of a rate (Wilson 1927), as fractions; (0, 1) where nothing was counted."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from feedback.cells import totals_of_cells, totals_of_deliveries
+from feedback.measures_of import between
 from feedback.metrics import Totals
 from feedback.models import SourceDay
 from flows.models import Alert, Decision, Delivery
@@ -108,9 +109,8 @@ def by_day(question: Question, period: Period) -> dict[dt.date, Totals]:
 
 def cells(question: Question, period: Period) -> QuerySet[SourceDay]:
     """The cells of the deliveries made in the period."""
-    rows = visible_to(question.scope.actor, SourceDay.objects.all()).filter(
-        source__in=[each.pk for each in question.sources], day__range=(period.first, period.last)
-    )
+    visible = visible_to(question.scope.actor, SourceDay.objects.all())
+    rows = between(visible, [each.pk for each in question.sources], period.first, period.last)
     return rows.filter(buyer=question.buyer) if question.buyer else rows
 
 

@@ -1,0 +1,96 @@
+"""What metrics are measured on: totals per source, buyer or both over days; scores; times. Queries only.
+
+Rules, routing, reports and the API all ask here, each with the rows that it may see; what the answers mean
+stands in ``feedback/metrics.py``. Days are delivery days in the flow's time zone, both ends included.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django.db.models.expressions import Combinable
+
+from feedback.cells import totals_of_cells
+from feedback.metrics import Totals
+from feedback.models import SourceDay
+from flows.models import ConversionStatus, Delivery
+from flows.sequences import SCORES
+from flows.survival import Curve, curve
+
+Key = tuple[Any, ...]
+SOURCE, BUYER, SOURCE_AND_BUYER = ("source_id",), ("buyer_id",), ("source_id", "buyer_id")
+_A_DAY = dt.timedelta(days=1)
+
+
+def totals_over(
+    cells: QuerySet[SourceDay],
+    sources: Collection[int],
+    first: dt.date,
+    last: dt.date,
+    *by: str,
+    **by_expression: Combinable,
+) -> dict[Key, Totals]:
+    """Totals of the sources' deliveries of those days, per value of the named look-ups. One query.
+
+    ``totals_over(cells, ids, first, last, *SOURCE_AND_BUYER, "day")``. What has no deliveries is left out.
+    """
+    return totals_of_cells(between(cells, sources, first, last), *by, **by_expression)
+
+
+def between(
+    cells: QuerySet[SourceDay], sources: Collection[int], first: dt.date, last: dt.date
+) -> QuerySet[SourceDay]:
+    """The cells of the sources' deliveries of those days."""
+    return cells.filter(source__in=sources, day__range=(first, last))
+
+
+def delivered_between(
+    deliveries: QuerySet[Delivery], sources: Collection[int], first: dt.date, last: dt.date
+) -> QuerySet[Delivery]:
+    """The sources' deliveries of those days: those that the cells of `between` are made of."""
+    return deliveries.filter(source__in=sources, delivered_on__range=(first, last))
+
+
+def score_counts(deliveries: QuerySet[Delivery], *by: str) -> dict[Key, tuple[int, ...]]:
+    """How often each score 1 … 5 was given, for `flows.sequences.confident_score`. One query.
+
+    Cells keep only the sums of scores and of their squares. ``by`` as in `totals_over`; without any, one key
+    ``()``.
+    """
+    rows = deliveries.filter(quality_score__isnull=False).order_by().values_list(*by, "quality_score")
+    counts: dict[Key, list[int]] = defaultdict(lambda: [0] * len(SCORES))
+    for *key, score, count in rows.annotate(count=Count("pk")):
+        counts[tuple(key)][score - 1] = count
+    return {key: tuple(each) for key, each in counts.items()}
+
+
+def days_to_conversion(deliveries: QuerySet[Delivery], *by: str) -> dict[Key, list[float]]:
+    """How many days after delivery each sold one became so, for `metrics.measure_days`. One query.
+
+    A buyer who dates a sale before the delivery is taken to have sold at once.
+    """
+    sold = deliveries.filter(conversion_status=ConversionStatus.SOLD, converted_at__isnull=False)
+    days: dict[Key, list[float]] = defaultdict(list)
+    for *key, delivered, converted in sold.order_by().values_list(*by, "delivered_at", "converted_at"):
+        days[tuple(key)].append(max((converted - delivered) / _A_DAY, 0.0))
+    return dict(days)
+
+
+def conversion_curves(deliveries: QuerySet[Delivery], now: dt.datetime, *by: str) -> dict[Key, Curve]:
+    """The share of deliveries that converts within so many days, by Kaplan and Meier. One query.
+
+    Whoever is not sold by ``now`` is watched to its age: also the lost ones, which may be won back and which
+    belong to the share's whole.
+    """
+    converted: dict[Key, list[float]] = defaultdict(list)
+    waiting: dict[Key, list[float]] = defaultdict(list)
+    columns = ("conversion_status", "delivered_at", "converted_at")
+    for *key, status, delivered, sold_at in deliveries.order_by().values_list(*by, *columns).iterator():
+        sold = status == ConversionStatus.SOLD and sold_at is not None
+        days = max(((sold_at if sold else now) - delivered) / _A_DAY, 0.0)
+        (converted if sold else waiting)[tuple(key)].append(days)
+    return {key: curve(converted[key], waiting[key]) for key in converted.keys() | waiting.keys()}
