@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import replace
 
 from django.db import transaction
 from django.utils import timezone
 
-from feedback.match import Match, match, not_found, outside_window
+from feedback.match import NOT_ON_RECORD, Match, match, not_found, outside_window
 from feedback.record import Entry, weigh, write
 from feedback.schema import Schema, compile_schema, read_ids
 from feedback.submission import Origin, Receipt, Submission
@@ -34,11 +35,12 @@ def intake(
     with transaction.atomic(savepoint=False):
         refused, entries = _look_over(flow, submissions, origin, moment)
         decided, histories = weigh(entries, now=moment)
+        learned = {entry.delivery: entry.learn for entry in entries if entry.learn and not entry.test}
         receipts = sorted([*refused, *decided], key=lambda receipt: receipt.index)
         if atomic and any(receipt.problem for receipt in receipts):
             return [_held_back(receipt) for receipt in receipts]
-        write(flow, histories, origin, now=moment)
-    return receipts
+        lost = write(flow, histories, origin, now=moment, learned=learned)
+    return [_not_learned(receipt) if receipt.delivery in lost else receipt for receipt in receipts]
 
 
 def refuse_if_disabled(flow: Flow) -> None:
@@ -54,7 +56,7 @@ def _look_over(
     """Sort out what cannot be taken."""
     schema = compile_schema(flow)
     wanted = [read_ids(each.payload)[0] for each in submissions]
-    matches = match(flow, origin.actor, wanted, lock=origin.livemode)
+    matches = match(flow, origin.actor, wanted, lock=origin.livemode, learns=origin.learns_ids)
     refused, entries = [], []
     for submission, matched in zip(submissions, matches, strict=True):
         looked = _look(schema, submission, matched, origin, now)
@@ -82,7 +84,14 @@ def _look(
     if matched.warning:
         clean = clean.warn(matched.warning)
     test = not (known and origin.livemode)
-    return Entry(submission.index, clean, delivery, submission.expected_version, test)
+    return Entry(submission.index, clean, delivery, submission.expected_version, test, matched.learn)
+
+
+def _not_learned(receipt: Receipt) -> Receipt:
+    """Somebody else took the id for another lead at the same moment."""
+    if not receipt.learned:
+        return receipt
+    return replace(receipt, learned=False, warnings=(*receipt.warnings, NOT_ON_RECORD))
 
 
 def validation_failed(faults: tuple[Fault, ...]) -> Problem:

@@ -15,22 +15,30 @@ from flows.problems import Fault, Problem
 from portal.access import Actor, visible_to
 
 TEST_ID = "evt_test"  # the lead that every flow has for trying out
+NOT_ON_RECORD = "external_id is not on record for this lead; lead_id alone was used."
 
 
 class Match(NamedTuple):
-    """The delivery found, if one was; a fault where the ids contradict each other; a word of warning."""
+    """The delivery found, if one was; a fault where the ids contradict each other; a word of warning.
+
+    ``learn``: the buyer's own id, where it is not on record for the delivery and free to be.
+    """
 
     delivery: Delivery | None = None
     fault: Fault | None = None
     warning: str = ""
+    learn: str = ""
 
 
-def match(flow: Flow, actor: Actor, wanted: Sequence[Ids], *, lock: bool) -> list[Match]:
+def match(
+    flow: Flow, actor: Actor, wanted: Sequence[Ids], *, lock: bool, learns: bool = False
+) -> list[Match]:
     """A match for each of ``wanted``, in their order.
 
     With ``lock`` the deliveries' rows are locked in order of their primary key, until the transaction ends.
+    ``learns``: own ids of the buyer that are not on record are to be put there.
     """
-    found = _Found(_deliveries(flow, actor, wanted, lock=lock), flow)
+    found = _Found(_deliveries(flow, actor, wanted, lock=lock), flow, learns=learns)
     return [found.match(ids) for ids in wanted]
 
 
@@ -48,8 +56,9 @@ def _deliveries(flow: Flow, actor: Actor, wanted: Iterable[Ids], *, lock: bool) 
 class _Found:
     """The deliveries of one query, by either id."""
 
-    def __init__(self, deliveries: Iterable[Delivery], flow: Flow) -> None:
-        self.flow = flow
+    def __init__(self, deliveries: Iterable[Delivery], flow: Flow, *, learns: bool) -> None:
+        self.flow, self.learns = flow, learns
+        self.learned: dict[str | None, Delivery] = {}  # own ids that earlier rows of the list claim
         self.by_id: dict[str | None, Delivery] = {}
         self.by_external_id: dict[str | None, list[Delivery]] = {}
         for delivery in deliveries:
@@ -62,13 +71,20 @@ class _Found:
         if ids.lead_id == TEST_ID:
             return Match(Delivery(public_id=TEST_ID, flow=self.flow))
         if ids.lead_id is None:
-            return Match(self._only(ids.external_id))
+            return Match(self._only(ids.external_id) or self.learned.get(ids.external_id))
         delivery = self.by_id.get(ids.lead_id)
         if delivery is None or ids.external_id in (None, delivery.external_id):
             return Match(delivery)
         if delivery.external_id is not None or self.by_external_id.get(ids.external_id):
             return Match(delivery, fault=_mismatch())
-        return Match(delivery, warning="external_id is not on record for this lead; lead_id alone was used.")
+        if self.learns:
+            return self._learn(delivery, str(ids.external_id))
+        return Match(delivery, warning=NOT_ON_RECORD)
+
+    def _learn(self, delivery: Delivery, external_id: str) -> Match:
+        if self.learned.setdefault(external_id, delivery) is not delivery:
+            return Match(delivery, fault=_mismatch())
+        return Match(delivery, learn=external_id)
 
     def _only(self, external_id: str | None) -> Delivery | None:
         """The one delivery of that external id; a seller may see several, one for each buyer."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+from feedback.external_ids import learn
 from feedback.fold import Event, takes_effect
 from feedback.history import STATE_COLUMNS, History
 from feedback.models import ChangeSet, Feedback
@@ -21,13 +23,17 @@ WRITTEN = (*STATE_COLUMNS, "version", "first_feedback_at", "updated_at")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A submission that is valid and has found its delivery. ``test``: answer it, but keep nothing."""
+    """A submission that is valid and has found its delivery. ``test``: answer it, but keep nothing.
+
+    ``learn``: the buyer's own id, to be put on record with it.
+    """
 
     index: int
     clean: Clean
     delivery: Delivery
     expected_version: int | None = None
     test: bool = False
+    learn: str = ""
 
 
 def weigh(entries: Sequence[Entry], *, now: dt.datetime) -> tuple[list[Receipt], list[History]]:
@@ -44,11 +50,24 @@ def weigh(entries: Sequence[Entry], *, now: dt.datetime) -> tuple[list[Receipt],
     return receipts, [history for history in changed if history.delivery.public_id not in tests]
 
 
-def write(flow: Flow, histories: Sequence[History], origin: Origin, *, now: dt.datetime) -> None:
-    """Record the news of the histories. Call within the transaction that locked the deliveries."""
-    if not histories:
-        return
-    keep(histories, _change_sets(flow, histories, origin, now), now=now)
+def write(
+    flow: Flow,
+    histories: Sequence[History],
+    origin: Origin,
+    *,
+    now: dt.datetime,
+    learned: Mapping[Delivery, str] = MappingProxyType({}),
+) -> Collection[Delivery]:
+    """Record the news of the histories. Call within the transaction that locked the deliveries.
+
+    ``learned``: delivery → the buyer's own id of it. → those whose id somebody else took meanwhile.
+    """
+    deliveries = [*(history.delivery for history in histories), *learned]
+    if not deliveries:
+        return ()
+    sets = _change_sets(flow, deliveries, origin, now)
+    keep(histories, sets, now=now)
+    return learn(learned, sets, now=now) if learned else ()
 
 
 def keep(histories: Sequence[History], sets: Mapping[int, ChangeSet], *, now: dt.datetime) -> None:
@@ -92,7 +111,7 @@ def _decide(entry: Entry, history: History, now: dt.datetime) -> Receipt:
         receipt = Receipt(entry.index, "recorded", row.public_id, entry.delivery, applied)
     if entry.test:
         receipt = replace(receipt, status="test", would_be=receipt.status, feedback_id=TEST_FEEDBACK_ID)
-    return replace(receipt, warnings=entry.clean.warnings)
+    return replace(receipt, warnings=entry.clean.warnings, learned=bool(entry.learn))
 
 
 def _is_stale(entry: Entry) -> bool:
@@ -110,10 +129,10 @@ def _stale() -> Problem:
 
 
 def _change_sets(
-    flow: Flow, histories: Iterable[History], origin: Origin, now: dt.datetime
+    flow: Flow, deliveries: Iterable[Delivery], origin: Origin, now: dt.datetime
 ) -> dict[int, ChangeSet]:
     """A change set for each buyer concerned: for a buyer's own call that is one."""
-    buyers = dict.fromkeys(history.delivery.buyer_id for history in histories)
+    buyers = dict.fromkeys(delivery.buyer_id for delivery in deliveries)
     sets = {
         buyer_id: ChangeSet(
             door=origin.door,

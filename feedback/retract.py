@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 
+from feedback.external_ids import put_back
 from feedback.fold import Event
 from feedback.models import ChangeSet, Feedback
 from feedback.record import histories_of, keep
@@ -13,6 +14,7 @@ from flows.models import Delivery
 def take_back(recorded: ChangeSet, under: ChangeSet) -> int:
     """Retract every event of ``recorded`` that is not yet, as events of ``under``. → how many.
 
+    Ids of the buyer's own that it put on record go back to what they were, where they still stand.
     Both are of the same flow and buyer. Call in a transaction; the number of queries is the same for any
     number of events.
     """
@@ -28,4 +30,5 @@ def take_back(recorded: ChangeSet, under: ChangeSet) -> int:
     for history in changed:
         history.bring_up_to_date()
     keep(changed, {under.buyer_id: under}, now=now)
+    put_back(recorded, under, now=now)
     return sum(len(history.news) for history in changed)

@@ -103,7 +103,8 @@ def origin_of(upload: Upload, *, dry: bool = False) -> Origin:
         key_id=upload.api_key_id,
         flow_ids=frozenset({upload.flow_id}),
     )
-    return Origin(actor, Door.UPLOAD, livemode=upload.livemode and not dry, upload=upload)
+    live = upload.livemode and not dry
+    return Origin(actor, Door.UPLOAD, livemode=live, upload=upload, learns_ids=True)
 
 
 def refused_file(upload: Upload) -> Iterator[bytes]:

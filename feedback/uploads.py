@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from celery import current_app
 from django.core.files import File
@@ -42,20 +42,25 @@ def receive(actor: Actor, flow: Flow, file: File, *, livemode: bool = True) -> U
     ``actor`` is of the buyer whose leads the file speaks of. Without ``livemode`` its rows are checked and
     counted as they would be, and nothing is recorded. The sweeper finds what a lost hint left.
     """
-    upload = Upload(
+    upload = new_upload(actor, flow, file, livemode=livemode)
+    upload.file.save(f"{upload.public_id}.csv", file, save=False)
+    with transaction.atomic():
+        upload.save()
+        hint(upload.pk)
+    return upload
+
+
+def new_upload(actor: Actor, flow: Flow, file: File, **columns: Any) -> Upload:  # type: ignore[type-arg]
+    """An upload of that file, not saved, and the file not kept yet."""
+    return Upload(
         flow=flow,
         buyer_id=cast(int, actor.party_id),
         user_id=actor.user_id,
         api_key_id=actor.key_id,
         filename=(file.name or "feedback.csv")[-255:],
         size=file.size,
-        livemode=livemode,
+        **columns,
     )
-    upload.file.save(f"{upload.public_id}.csv", file, save=False)
-    with transaction.atomic():
-        upload.save()
-        hint(upload.pk)
-    return upload
 
 
 def hint(upload_id: int) -> None:
@@ -109,6 +114,8 @@ def _read(upload: Upload) -> None:
         stream = cast(BinaryIO, file)
         plan = Plan.of(stream, upload)
         dialect = plan.dialect
+        if not upload.rows_done:  # what the check refused
+            RefusedRow.objects.filter(upload=upload).delete()
         keep(upload, encoding=dialect.encoding, delimiter=dialect.delimiter, rows=plan.rows)
         remaining = islice(reader.rows(stream, dialect), upload.rows_done, None)
         while rows := list(islice(remaining, CHUNK)):

@@ -43,7 +43,7 @@ class Command(BaseCommand):
         clear_hints()
         self.greeting = (f"http://{shown_host(host)}:{port}/healthz", url)
         Supervisor(
-            children=[web(host, port), worker(), scheduler()],
+            children=[web(host, port), worker(), long_worker(), scheduler()],
             env={**os.environ, "LEADLOOP_BASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"},
             say=self.say,
             each_round=self.greet,
@@ -117,12 +117,21 @@ def web(host: str, port: int) -> Child:
 
 
 def worker() -> Child:
+    """Recomputes, decides and sends: what should happen within seconds."""
+    return _worker("Worker", "leadloop", number_from("LEADLOOP_WORKERS", 2))
+
+
+def long_worker() -> Child:
+    """Reads files, which may take minutes and must hold up nothing else."""
+    return _worker("Worker for files", "leadloop-long", number_from("LEADLOOP_LONG_WORKERS", 1))
+
+
+def _worker(name: str, queue: str, count: int) -> Child:
     """Threads suit the embedded broker and SQLite; processes use the cores where there is PostgreSQL."""
     pool = "threads" if embedded() else "prefork"
-    count = number_from("LEADLOOP_WORKERS", 2)
-    sizes = f"--pool {pool} --concurrency {count} --loglevel WARNING"
+    sizes = f"--queues {queue} --hostname {queue}@%h --pool {pool} --concurrency {count} --loglevel WARNING"
     quiet = "--without-gossip --without-mingle --without-heartbeat"
-    return Child("Worker", [*CELERY, "worker", *sizes.split(), *quiet.split()])
+    return Child(name, [*CELERY, "worker", *sizes.split(), *quiet.split()])
 
 
 def scheduler() -> Child:
