@@ -148,17 +148,23 @@ def confident_equal_rates(
     taken at alpha divided by their number (Bonferroni), so that the mean of the bounds holds at alpha. As
     every way of leaving one out must agree, each can be asked at alpha (Berger's intersection-union test):
     whatever one buyer reports, the others must condemn the source without him. Two buyers at least must
-    have counts; with one, this is False, and a rule for each source with each buyer is what to use.
+    have counts; with one, this is False, and a rule for each source with each buyer is what to use. Where
+    buyers join during a period, the level is that of each number of buyers, not of all of them together.
     """
     heard = [pair for pair in pairs if pair[1]]
     if len(heard) < 2:
         return False
     others = len(heard) - 1
-    bounds = [_rate_bound(successes, n, side, alpha / others) for successes, n in heard]
     limit = _fraction(threshold) * others
-    if side == "above":
-        return sum(bounds) - max(bounds) > limit
-    return sum(bounds) - min(bounds) < limit
+    rates = [successes / n for successes, n in heard]
+    if not _beyond_without_any(rates, limit, side):  # nor are their bounds, which take longer
+        return False
+    return _beyond_without_any([_rate_bound(*pair, side, alpha / others) for pair in heard], limit, side)
+
+
+def _beyond_without_any(each: Sequence[float], limit: float, side: Side) -> bool:
+    """Whether the sum is beyond the limit also without the one who takes it farthest."""
+    return sum(each) - max(each) > limit if side == "above" else sum(each) - min(each) < limit
 
 
 def equal_rate_bounds(pairs: Sequence[tuple[int, int]], alpha: float = ALPHA) -> tuple[float, float]:
