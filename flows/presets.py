@@ -1,19 +1,16 @@
-"""Ready-made flows: fields, rules and lists for the usual ways of giving feedback."""
+"""Ready-made flows: fields for the usual ways of giving feedback, with the usual rules and lists."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass
 
 from django.db import transaction
 
-from flows.models import Field, Flow, Outcome, Rule, SuppressionList
+from flows.models import Field, Flow
+from flows.rule_sets import RULES, add_lists, add_rules
 
 Kind = Field.Kind
-RETURNS = "returns"
-BAD_SOURCES = "bad-sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,65 +71,6 @@ PRESETS: dict[str, tuple[FieldPreset, ...]] = {
     "solar": (*FULL_REVENUE, *SOLAR, HAPPENED),
     "mortgage": (*FULL_REVENUE, *MORTGAGE, HAPPENED),
 }
-LISTS = {RETURNS: "Returns", BAD_SOURCES: "Bad Sources"}
-
-
-@dataclass(frozen=True, slots=True)
-class RulePreset:
-    """A rule that ships with a new flow."""
-
-    name: str
-    action: str
-    columns: dict[str, Any]
-    params: dict[str, Any] = field(default_factory=dict)
-
-
-def _when(
-    metric: str, comparison: Rule.Comparison, threshold: str, min_count: int, **more: Any
-) -> dict[str, Any]:
-    return {
-        "metric": metric,
-        "comparison": comparison,
-        "threshold": Decimal(threshold),
-        "min_count": min_count,
-        **more,
-    }
-
-
-_BELOW, _ABOVE = Rule.Comparison.BELOW, Rule.Comparison.ABOVE
-RULES = (
-    RulePreset("Pause low quality", "pause_source", _when("average_quality", _BELOW, "3.0", 30, alert=True)),
-    RulePreset(
-        "Raise the cap of high quality",
-        "step_cap",
-        _when("average_quality", _ABOVE, "4.5", 30, cooldown_hours=7 * 24),
-        {"percentage": 20, "min": 1, "max": 1000},
-    ),
-    RulePreset(
-        "Raise the price of high conversion",
-        "set_price_adjustment",
-        _when("conversion_rate", _ABOVE, "0.10", 100, maturity_days=14),
-        {"value": "1.2"},
-    ),
-    RulePreset(
-        "Lower the price of low conversion",
-        "set_price_adjustment",
-        _when("conversion_rate", _BELOW, "0.05", 100, maturity_days=14),
-        {"value": "0.8"},
-    ),
-    RulePreset(
-        "Suppress returned contacts",
-        "suppress_contact",
-        {"trigger": Rule.Trigger.FEEDBACK, "outcome": Outcome.RETURNED, "min_count": 1, "cooldown_hours": 0},
-        {"list": RETURNS},
-    ),
-    RulePreset(
-        "Block sources of bad info",
-        "suppress_source",
-        _when("bad_info_rate", _ABOVE, "0.20", 50, alert=True),
-        {"list": BAD_SOURCES},
-    ),
-)
 
 
 @transaction.atomic
@@ -153,13 +91,5 @@ def set_up_flow(flow: Flow, preset: str = "full_revenue") -> None:
                 "position": position,
             },
         )
-    for position, rule in enumerate(RULES):
-        Rule.objects.get_or_create(
-            flow=flow,
-            name=rule.name,
-            defaults={"action": rule.action, "params": rule.params, "position": position, **rule.columns},
-        )
-    for slug, name in LISTS.items():
-        SuppressionList.objects.get_or_create(
-            seller=flow.seller, slug=slug, defaults={"name": name, "country": flow.country}
-        )
+    add_rules(flow, RULES)
+    add_lists(flow)

@@ -14,10 +14,12 @@ from flows.admin.forms import code
 from flows.examples import curl, endpoint, example_body
 from flows.models import Agreement, Delivery, Flow
 from flows.presets import set_up_flow
+from flows.rule_sets import PATTERNS, add_rules
 from flows.setup_steps import steps
 from portal.account_admin import only_operators
 from portal.admin import BuyerAdmin
 from portal.capped import CappedCount, capped
+from portal.object_actions import ObjectAction
 from portal.scoped_admin import ScopedForm, ScopedModelAdmin, change_url
 from portal.scoped_inlines import ScopedTabularInline
 
@@ -70,6 +72,32 @@ class FlowForm(ScopedForm[Flow]):
     )
 
 
+class PatternForm(forms.Form):
+    """Which pattern's rules, and whether they begin at once."""
+
+    pattern = forms.ChoiceField(
+        choices=[(name, pattern.label) for name, pattern in PATTERNS.items()],
+        widget=forms.RadioSelect(attrs={"class": "radiolist"}),
+    )
+    enabled = forms.BooleanField(
+        required=False,
+        label="Switch them on at once",
+        help_text="Else they are added switched off, to be looked over first.",
+    )
+
+
+def _add_pattern(request: HttpRequest, flow: Flow, answers: dict[str, Any]) -> str:
+    pattern = PATTERNS[answers["pattern"]]
+    added = add_rules(flow, pattern.rules, enabled=answers["enabled"])
+    names = ", ".join(f"“{rule.name}”" for rule in added)
+    there = len(pattern.rules) - len(added)
+    kept = f" {there} of the pattern {'was' if there == 1 else 'were'} there already." if there else ""
+    if not added:
+        return f"Nothing was added.{kept}"
+    state = "switched on" if answers["enabled"] else "switched off: look them over under Rules"
+    return f"Added {names}, {state}.{kept}"
+
+
 SETTINGS = ("Feedback", {"fields": ("feedback_enabled", "update_window_days")})
 PLACE = ("Place and money", {"fields": ("currency", "country", "timezone")})
 
@@ -85,6 +113,15 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
     form = FlowForm
     inlines = (FieldInline, AgreementInline)
     change_form_template = "admin/flows/flow/change_form.html"
+    object_actions = (
+        ObjectAction(
+            "pattern",
+            "Add rules of a pattern",
+            "The flow keeps the rules that it has; of the pattern's rules it gets those that it lacks.",
+            _add_pattern,
+            ask=PatternForm,
+        ),
+    )
     empty_hint = "A flow is a kind of lead that you sell. Add one: a preset gives it fields and rules."
     kept_because = (
         "This flow has sources or leads. Delete sources that were never used first; a flow that "

@@ -91,7 +91,8 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
     )
     readonly_fields = ("fault",)
     empty_hint = (
-        "Rules act on feedback by themselves. A new flow brings the usual ones; here you add your own."
+        "Rules act on feedback by themselves. A new flow brings the usual ones; here you add your own. "
+        "A flow's page offers the rules of the usual patterns."
     )
 
     class Media:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from flows import keys
+from tests.feedback.ruled import ruled
 
 
 class Api:
@@ -47,6 +48,12 @@ def test_api(world) -> Api:
 def lead(world) -> str:
     """The id of the buyer's delivery."""
     return world.delivery.public_id
+
+
+@pytest.fixture
+def desk(world):
+    """The world's flow under rules, see `tests.feedback.ruled`."""
+    yield from ruled(world)
 
 
 def fault_codes(response) -> set[tuple[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 
 from flows.actions import OFFERED
 from flows.admin.rule_form import PARAMS
-from flows.models import Rule, SuppressionList
+from flows.models import Decision, Rule, SuppressionList
 from flows.presets import set_up_flow
 from tests.admin_pages import faults, filled, url
 
@@ -135,3 +135,66 @@ def test_a_rule_is_switched_off(world, as_user):
     )
     rule.refresh_from_db()
     assert rule.enabled is False
+
+
+def test_scope_evidence_mode_and_what_comes_afterwards_are_kept(world, as_user):
+    client = as_user(world.owner)
+    answer = add(
+        client, world, scope="source_buyer", evidence="confident", mode="suggest", on_clear="reverse",
+        hysteresis="20 %", excluded_buyers=[world.buyer.pk],
+    )  # fmt: skip
+    assert answer.status_code == 302
+    rule = Rule.objects.get(name="New rule")
+    kept = (rule.scope, rule.evidence, rule.mode, rule.on_clear, rule.hysteresis)
+    assert kept == ("source_buyer", "confident", "suggest", "reverse", Decimal("0.2"))
+    assert list(rule.excluded_buyers.all()) == [world.buyer]
+    assert filled(client, url(rule, "change"))["hysteresis"] == "20\N{NO-BREAK SPACE}%"
+    listed = client.get(url(Rule, "changelist")).text
+    for words in (
+        "Suggests",
+        f"Each source with each buyer, without {world.buyer}",
+        "30 in 30 days, and certain",
+        "reversed when it clears",
+        "never",
+    ):
+        assert words in listed
+
+
+def test_a_rule_on_each_feedback_forgets_what_does_not_fit_it(world, as_user):
+    SuppressionList.objects.create(seller=world.seller, name="Returns", slug="returns")
+    answer = add(
+        as_user(world.owner), world, trigger="feedback", outcome="returned", action="suppress_contact",
+        param_list="returns", scope="source_buyer", evidence="confident", equal_buyers="on",
+        on_clear="reverse", hysteresis="much",
+    )  # fmt: skip
+    assert answer.status_code == 302
+    rule = Rule.objects.get(name="New rule")
+    assert (rule.scope, rule.evidence, rule.equal_buyers, rule.on_clear) == (
+        "source",
+        "point",
+        False,
+        "nothing",
+    )
+    assert rule.hysteresis == Decimal("0.1")
+
+
+def test_buyers_of_another_seller_are_not_offered(world, other_world, as_user):
+    refused = faults(add(as_user(world.owner), world, excluded_buyers=[other_world.buyer.pk]))
+    assert "excluded_buyers" in refused
+
+
+def test_the_list_says_when_a_rule_fired_and_why_it_fails(world, as_user, django_assert_max_num_queries):
+    set_up_flow(world.flow)
+    rule = Rule.objects.first()
+    rule.error = "There is no suppression list “x”."
+    rule.save()
+    Decision.objects.create(
+        flow=world.flow, rule=rule, rule_name="R", source=world.source, evaluation="1", action="alert",
+        decided_at="2025-03-14T12:00:00Z",
+    )  # fmt: skip
+    client = as_user(world.owner)
+    with django_assert_max_num_queries(14):
+        listed = client.get(url(Rule, "changelist")).text
+    assert "Fails" in listed
+    assert "14 Mar 2025" in listed or "March 14, 2025" in listed
+    assert "There is no suppression list" in client.get(url(rule, "change")).text

@@ -159,7 +159,7 @@ MODELS: dict[str, Admin] = {
     "portal_buyer": Admin("add change delete"),
     "portal_membership": Admin("add change delete"),
     "portal_user": Admin("change", actions=("link", "password")),
-    "flows_flow": Admin("add change delete"),
+    "flows_flow": Admin("add change delete", actions=("pattern",)),
     "flows_source": Admin("add change delete", actions=("pause", "resume")),
     "flows_agreement": Admin("add change delete"),
     "flows_apikey": Admin("add change", actions=("rotate", "revoke")),
