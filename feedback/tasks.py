@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from feedback import quality, uploads
+from feedback import daily, quality, tidying, upload_lease, uploads
 from feedback.stale import hint_recompute
 
-__all__ = ["hint_recompute", "read_upload", "recompute", "sweep_uploads"]
+__all__ = ["hint_recompute", "read_upload", "recompute", "rule_daily", "sweep_uploads", "tidy"]
 
 PASSES = 200  # in one run; what is left then is found by the next
 
@@ -29,5 +29,17 @@ def read_upload(upload_id: int) -> None:
 @shared_task(name="feedback.sweep_uploads")  # type: ignore[untyped-decorator]
 def sweep_uploads() -> None:
     """Read what no hint came for, and what a killed worker left."""
-    for upload_id in uploads.waiting():
+    for upload_id in upload_lease.waiting():
         uploads.run(upload_id)
+
+
+@shared_task(name="feedback.rule_daily")  # type: ignore[untyped-decorator]
+def rule_daily() -> None:
+    """Look at every source, also where no feedback came."""
+    daily.rule_daily()
+
+
+@shared_task(name="feedback.tidy")  # type: ignore[untyped-decorator]
+def tidy() -> None:
+    """Drop what has had its time."""
+    tidying.drop_drafts()
