@@ -164,8 +164,8 @@ _ALL = (
     Metric("roi", "Return on cost", "rate", "up", "delivered", _roi),
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
-MEDIAN_DAYS = "median_days_to_conversion"
-MEDIAN_DAYS_LABEL = "Median time to conversion"
+MEDIAN_DAYS = "median_days_to_conversion"  # measured on times, not on totals: `measure_days`
+UNITS: dict[str, Unit] = {**{metric.name: metric.unit for metric in _ALL}, MEDIAN_DAYS: "days"}
 
 
 def measure(name: str, totals: Totals) -> Measure:

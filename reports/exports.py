@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, cast
 
 from django.http import StreamingHttpResponse
 
+from feedback.metrics import MEDIAN_DAYS
 from reports.periods import Period
-from reports.source_report import COLUMNS, Block, Column, Line
+from reports.source_report import COLUMNS, Block, Column, Line, Value
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+
+
+def _end(metric: str, end: str) -> Callable[[Line], Value]:
+    return lambda line: cast("Value", getattr(line.measure(metric), end))
+
+
+def _value(metric: str) -> Callable[[Line], Value]:
+    return lambda line: line.measure(metric).value
+
+
 EXTRA = (
-    Column("conversion_rate_low", "", lambda line: line.measure("conversion_rate").low),
-    Column("conversion_rate_high", "", lambda line: line.measure("conversion_rate").high),
+    *(
+        Column(f"{metric}_{end}", "", _end(metric, end), money=metric == "revenue_per_lead")
+        for metric in ("conversion_rate", "revenue_per_lead", MEDIAN_DAYS)
+        for end in ("low", "high")
+    ),
+    *(
+        Column(metric, "", _value(metric), money=metric == "margin")
+        for metric in ("contact_rate", "duplicate_rate", "margin", "roi")
+    ),
     Column("quality_scores", "", lambda line: line.totals.quality_count),
     Column("with_feedback", "", lambda line: line.totals.with_feedback),
     Column("bad_info", "", lambda line: line.totals.bad_info),

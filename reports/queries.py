@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from feedback.cells import totals_of_cells, totals_of_deliveries
-from feedback.measures_of import between
+from feedback.measures_of import SOURCE, between, days_to_conversion, delivered_between
 from feedback.metrics import Totals
 from feedback.models import SourceDay
 from flows.models import Alert, Decision, Delivery
@@ -69,6 +69,19 @@ def by_source(question: Question) -> dict[int, Totals]:
     if question.only_mature:
         rows = rows.filter(_mature(question))
     return {pk: totals for (pk,), totals in totals_of_cells(rows, "source_id").items()}
+
+
+def times_by_source(question: Question) -> dict[int, tuple[float, ...]]:
+    """How many days each conversion took, per source: of the same deliveries as `by_source`."""
+    if question.clock == FEEDBACK_CLOCK:
+        rows = active(question)
+    else:
+        visible = visible_to(question.scope.actor, Delivery.objects.all())
+        sources, period = [each.pk for each in question.sources], question.period
+        rows = delivered_between(visible, sources, period.first, period.last)
+        rows = rows.filter(buyer=question.buyer) if question.buyer else rows
+        rows = rows.filter(_mature(question, "delivered_on")) if question.only_mature else rows
+    return {pk: tuple(days) for (pk,), days in days_to_conversion(rows, *SOURCE).items()}
 
 
 def shares(question: Question) -> dict[int, Share]:
@@ -151,11 +164,11 @@ def _in_period(question: Question) -> Q:
     return chosen
 
 
-def _mature(question: Question) -> Q:
-    """Cells old enough to count, on whichever day their flow says."""
+def _mature(question: Question, day: str = "day") -> Q:
+    """Cells (or deliveries) old enough to count, on whichever day their flow says."""
     chosen = Q(pk__in=[])
     for until, flows in _by_maturity(question).items():
-        chosen |= Q(source__flow__in=flows, day__lte=until)
+        chosen |= Q(source__flow__in=flows, **{f"{day}__lte": until})
     return chosen
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from feedback.metrics import Totals, measure
+from feedback.metrics import MEDIAN_DAYS, Totals, measure, measure_days
 from flows.evidence import Measure
 from flows.models import Source
 from flows.models.config import CURRENCY_DECIMALS
@@ -20,16 +20,17 @@ DEFAULT_SORT = "-total_revenue"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A source's line, or a currency's sum (then ``source`` is None)."""
+    """A source's line, or a currency's sum (then ``source`` is None). ``days``: how long conversions took."""
 
     source: Source | None
     name: str
     flow: str
     currency: str
     totals: Totals
+    days: tuple[float, ...] = ()
 
     def measure(self, metric: str) -> Measure:
-        return measure(metric, self.totals)
+        return measure_days(self.days) if metric == MEDIAN_DAYS else measure(metric, self.totals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Column:
 
     def hint(self, line: Line) -> str:
         """The interval, for the small print under the number."""
-        return interval(self.metric, line.measure(self.metric)) if self.metric else ""
+        return interval(self.metric, line.measure(self.metric), line.currency) if self.metric else ""
 
     def plain(self, line: Line) -> str:
         """For a file: no units, no separators, rates as fractions."""
@@ -79,7 +80,7 @@ def _count(name: str, label: str, of: str) -> Column:
 
 
 def _metric(name: str, label: str, metric: str, *, money: bool = False) -> Column:
-    return Column(name, label, lambda line: line.measure(metric).value, "" if money else metric, money)
+    return Column(name, label, lambda line: line.measure(metric).value, metric, money)
 
 
 # Under the names of the seed's report, then what helps to judge them.
@@ -95,16 +96,24 @@ NUMBERS = (
     _metric("coverage", "Coverage", "coverage"),
     _metric("bad_info_rate", "Bad info", "bad_info_rate"),
     _metric("return_rate", "Returned", "return_rate"),
+    _metric(MEDIAN_DAYS, "Days to sale", MEDIAN_DAYS),
 )
 COLUMNS = (SOURCE, *NUMBERS)
 
 
 def report(question: Question, sort: str = DEFAULT_SORT) -> list[Block]:
     """Every source with a delivery in the period; one block a currency, the usual currency first."""
-    totals = queries.by_source(question)
+    totals, days = queries.by_source(question), queries.times_by_source(question)
     flows = {flow.pk: flow for flow in question.flows}
     lines = [
-        Line(each, each.name, flows[each.flow_id].name, flows[each.flow_id].currency, totals[each.pk])
+        Line(
+            each,
+            each.name,
+            flows[each.flow_id].name,
+            flows[each.flow_id].currency,
+            totals[each.pk],
+            days.get(each.pk, ()),
+        )
         for each in question.sources
         if each.pk in totals
     ]
@@ -138,4 +147,5 @@ def _comparable(value: Value) -> tuple[str, Decimal]:
 def _block(currency: str, lines: Sequence[Line], sort: str) -> Block:
     total = sum((line.totals for line in lines), Totals())
     name = f"{len(lines)} source{'' if len(lines) == 1 else 's'}, {currency}"
-    return Block(currency, tuple(sorted_lines(lines, sort)), Line(None, name, "", currency, total))
+    days = tuple(each for line in lines for each in line.days)
+    return Block(currency, tuple(sorted_lines(lines, sort)), Line(None, name, "", currency, total, days))

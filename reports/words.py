@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
-from feedback.metrics import METRICS
+from feedback.metrics import UNITS
 from flows.evidence import Measure
 from flows.models.config import CURRENCY_DECIMALS
 from reports.periods import Period
@@ -50,19 +50,25 @@ def money(value: Decimal | None, currency: str, *, whole: bool = False) -> str:
 
 def value_of(name: str, measure: Measure, currency: str = "") -> str:
     """A metric's value in its unit."""
-    unit = METRICS[name].unit
+    unit = UNITS[name]
     if unit == "money":
         return money(measure.value, currency)
+    if unit == "count":
+        return f"{measure.value:,}"
     return percent(measure.value) if unit == "rate" else score(measure.value)
 
 
-def interval(name: str, measure: Measure) -> str:
+def interval(name: str, measure: Measure, currency: str = "") -> str:
     """The 95 % interval in the metric's unit (``9.0–10.2 %``); ``""`` where there is none."""
     if measure.low is None or measure.high is None or measure.value is None:
         return ""
-    if METRICS[name].unit == "rate":
-        return f"{rounded(measure.low * 100, 1)}–{percent(measure.high)}"
-    return f"{score(measure.low, 2)}–{score(measure.high, 2)}"
+    unit = UNITS[name]
+    if unit == "money":
+        return f"{money(measure.low, currency)} – {money(measure.high, currency)}"
+    if unit == "rate":
+        return f"{_signed(str(rounded(measure.low * 100, 1)))}–{percent(measure.high)}"
+    places = 1 if unit == "days" else 2
+    return f"{score(measure.low, places)}–{score(measure.high, places)}"
 
 
 def signed(value: Decimal, places: int) -> str:

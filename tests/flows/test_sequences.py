@@ -282,8 +282,8 @@ def test_a_buyer_who_never_converts_cannot_condemn_it_alone_either():
 
 
 def test_whatever_one_buyer_reports_sources_at_their_threshold_are_condemned_with_less_than_5_percent():
-    # Three buyers at the threshold and one who returns all, looked at after every round of 100. At 5 %, two of
-    # 40 sources would be condemned; more than six with a chance of 3 in 1,000. Bonferroni keeps well below.
+    # Three buyers at the threshold and one who returns all, looked at after every round of 100. At 5 %, two
+    # of 40 sources would be condemned; more than six with a chance of 3 in 1,000. Bonferroni keeps below.
     draw = random.Random("grudge").random
     condemned = 0
     for _ in range(40):

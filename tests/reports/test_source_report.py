@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from flows.models import Delivery
 from tests import factories as make
 from tests.reports.conftest import NOW, learn, sell
 from tests.reports.test_dashboard_page import words
@@ -152,10 +153,53 @@ def rows_of(client, query: str = "") -> list[str]:
     return [words(row) for row in re.findall(r"<tr[^>]*>(.*?)</tr>", text, re.DOTALL)][1:]
 
 
+@pytest.fixture
+def timed(world):
+    """Six mature conversions after 2, 4, 6, 8, 10 and 12 days, and a young one after half a day."""
+    Delivery.objects.all().delete()
+    at, sold = NOW - dt.timedelta(days=20), {"revenue": Decimal(100)}
+    rows = [
+        *(
+            sell(world.source, world.buyer, days=20, converted_at=at + dt.timedelta(days=d), **sold)
+            for d in TIMES
+        ),
+        sell(world.source, world.buyer, days=1, converted_at=NOW - dt.timedelta(hours=12), **sold),
+    ]
+    learn([row for made in rows for row in made])
+
+
+TIMES = (2, 4, 6, 8, 10, 12)
+
+
+@pytest.mark.parametrize(
+    ("query", "median", "low", "high"),
+    [("?mature=on", "7", "2", "12"), ("", "6", "0.5", "12"), ("?clock=feedback", "6", "0.5", "12")],
+)
+def test_the_median_time_to_conversion_is_of_the_same_leads(world, as_user, timed, query, median, low, high):
+    (row,) = by_csv(as_user(world.owner), query).values()
+    told = [row[f"median_days_to_conversion{end}"] for end in ("", "_low", "_high")]
+    assert [Decimal(each) for each in told] == [Decimal(median), Decimal(low), Decimal(high)]
+
+
+def test_the_page_tells_the_days_to_a_sale_and_those_of_all_sources(world, as_user, timed):
+    rows = rows_of(as_user(world.owner), "?mature=on")
+    assert rows[0].endswith("7.0 2.0–12.0")
+    assert rows[-1].endswith("7.0 2.0–12.0")
+
+
+def test_the_file_has_every_metric(world, as_user, known):
+    (row,) = by_csv(as_user(world.owner), "").values()
+    assert (row["margin"], row["roi"]) == ("5500.00", "1.8333")
+    assert (row["revenue_per_lead_low"], row["revenue_per_lead_high"]) == ("19.83", "93.51")
+    assert (row["contact_rate"], row["duplicate_rate"]) == ("0.2195", "0.0000")
+    assert row["median_days_to_conversion"] == ""  # nobody said when
+
+
 def test_the_page_shows_the_same_numbers_and_their_sum(world, as_user, known):
     rows = rows_of(as_user(world.owner))
     assert rows[0].startswith(f"{world.source.name} {world.flow.name} 150 9 6.0 % ")
-    assert "$8,500.00 $56.67 $3,000.00 27.3 %" in rows[0]
+    # Revenue per lead: s² = (8 · 1,000² + 500² − 150 · 56.67²)/149, t(149) = 1.976
+    assert "$8,500.00 $56.67 $19.83 – $93.51 $3,000.00 27.3 %" in rows[0]
     assert rows[1].startswith("1 source, USD 150 9 6.0 % ")
 
 
