@@ -7,8 +7,8 @@ stands in ``feedback/metrics.py``. Days are delivery days in the flow's time zon
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
-from collections.abc import Collection
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -80,17 +80,20 @@ def days_to_conversion(deliveries: QuerySet[Delivery], *by: str) -> dict[Key, li
     return dict(days)
 
 
-def conversion_curves(deliveries: QuerySet[Delivery], now: dt.datetime, *by: str) -> dict[Key, Curve]:
-    """The share of deliveries that converts within so many days, by Kaplan and Meier. One query.
+def conversion_curves(
+    daily: Mapping[Key, Totals], times: Mapping[Key, Sequence[float]], today: dt.date
+) -> dict[Key, Curve]:
+    """The share of leads that converts within so many days, by Kaplan and Meier. Pure; see `flows.survival`.
 
-    Whoever is not sold by ``now`` is watched to its age: also the lost ones, which may be won back and which
-    belong to the share's whole.
+    ``daily``: totals by key and, last, delivery day; ``times``: days to conversion by the same keys.
+    Leads of a day are watched for as many whole days as all of them have been; whoever is not sold within
+    them is watched on: also the lost ones, which belong to the whole of which the share is one.
     """
-    converted: dict[Key, list[float]] = defaultdict(list)
-    waiting: dict[Key, list[float]] = defaultdict(list)
-    columns = ("conversion_status", "delivered_at", "converted_at")
-    for *key, status, delivered, sold_at in deliveries.order_by().values_list(*by, *columns).iterator():
-        sold = status == ConversionStatus.SOLD and sold_at is not None
-        days = max(((sold_at if sold else now) - delivered) / _A_DAY, 0.0)
-        (converted if sold else waiting)[tuple(key)].append(days)
-    return {key: curve(converted[key], waiting[key]) for key in converted.keys() | waiting.keys()}
+    converted: dict[Key, Counter[float]] = defaultdict(Counter)
+    waiting: dict[Key, Counter[float]] = defaultdict(Counter)
+    for (*key, day), totals in daily.items():
+        watched = max((today - day).days - 1, 0)
+        within = [each for each in times.get((*key, day), ()) if each <= watched]
+        converted[tuple(key)].update(within)
+        waiting[tuple(key)][watched] += totals.delivered - len(within)
+    return {key: curve(converted[key], waiting[key]) for key in waiting}

@@ -22,10 +22,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.evidence import Z95
+
+Times = Iterable[float] | Mapping[float, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,13 @@ class Curve:
         )
 
 
-def curve(converted: Iterable[float], waiting: Iterable[float]) -> Curve:
+def curve(converted: Times, waiting: Times) -> Curve:
     """Of the times at which leads converted, and of the ages of those that have not (both in days, ≥ 0).
 
+    Either one by one, or how many there are of each.
     At the same time those that convert go first, as Kaplan and Meier have it.
     """
-    events, leaving = Counter(converted), Counter(waiting)
+    events, leaving = Counter[float](converted), Counter[float](waiting)
     watched = events.total() + leaving.total()
     at_risk, log_left, variance = watched, 0.0, 0.0
     steps = []

@@ -9,8 +9,8 @@ from typing import Any, cast
 from django.http import StreamingHttpResponse
 
 from feedback.metrics import MEDIAN_DAYS
-from reports.periods import Period
-from reports.source_report import COLUMNS, Block, Column, Line, Value
+from reports.scope import Question
+from reports.source_report import COLUMNS, Column, Line, Value
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 
@@ -40,6 +40,14 @@ EXTRA = (
 )
 
 
+EXPECTED = (
+    "expected_within_days",
+    "expected_conversion_rate",
+    "expected_conversion_rate_low",
+    "expected_conversion_rate_high",
+)
+
+
 def defused(text: str) -> str:
     """A text that no spreadsheet takes for a formula; numbers do not pass through here."""
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
@@ -52,20 +60,34 @@ class _Echo:
         return line
 
 
-def source_csv(blocks: Iterable[Block], period: Period, clock: str) -> StreamingHttpResponse:
+def source_csv(lines: Iterable[Line], question: Question) -> StreamingHttpResponse:
     """The source report, in the order of the page, without its sums."""
-    lines = (line for block in blocks for line in block.lines)
-    response = StreamingHttpResponse(_rows(lines), content_type="text/csv; charset=utf-8")
-    name = f"sources-by-{clock}-date-{period.first}-to-{period.last}.csv"
+    period = question.period
+    response = StreamingHttpResponse(_rows(lines, question), content_type="text/csv; charset=utf-8")
+    name = f"sources-by-{question.clock}-date-{period.first}-to-{period.last}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _rows(lines: Iterable[Line]) -> Iterator[Any]:
+def _expected(line: Line, question: Question) -> list[str]:
+    """The conversion rate to expect once the leads are mature: by Kaplan and Meier, with its interval."""
+    if line.curve is None or line.source is None:
+        return [""] * len(EXPECTED)
+    days = next(
+        question.scope.maturity_days(flow) for flow in question.flows if flow.pk == line.source.flow_id
+    )
+    if line.curve.until < days:  # no lead was watched for so long
+        return [str(days), "", "", ""]
+    step = line.curve.at(days)
+    numbers = (step.share, step.low, step.high) if step else (0.0, None, None)
+    return [str(days), *("" if each is None else f"{each:.4f}" for each in numbers)]
+
+
+def _rows(lines: Iterable[Line], question: Question) -> Iterator[Any]:
     write = csv.writer(_Echo()).writerow
     columns = (*COLUMNS[1:], *EXTRA)
-    yield write(["source", "source_id", "flow", "currency", *(column.name for column in columns)])
+    yield write(["source", "source_id", "flow", "currency", *(column.name for column in columns), *EXPECTED])
     for line in lines:
         slug = line.source.slug if line.source else ""
         texts = [defused(text) for text in (line.name, slug, line.flow, line.currency)]
-        yield write([*texts, *(column.plain(line) for column in columns)])
+        yield write([*texts, *(column.plain(line) for column in columns), *_expected(line, question)])

@@ -10,12 +10,19 @@ from dataclasses import dataclass, replace
 from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 
 from feedback.cells import totals_of_cells, totals_of_deliveries
-from feedback.measures_of import SOURCE, between, days_to_conversion, delivered_between
+from feedback.measures_of import (
+    SOURCE,
+    between,
+    conversion_curves,
+    days_to_conversion,
+    delivered_between,
+)
 from feedback.metrics import Totals
 from feedback.models import SourceDay
 from flows.models import Alert, Decision, Delivery
+from flows.survival import Curve
 from portal.access import visible_to
-from reports.periods import Period, moments
+from reports.periods import Period, moments, today_in
 from reports.scope import FEEDBACK_CLOCK, Question
 
 NOTHING = Totals()
@@ -71,17 +78,24 @@ def by_source(question: Question) -> dict[int, Totals]:
     return {pk: totals for (pk,), totals in totals_of_cells(rows, "source_id").items()}
 
 
-def times_by_source(question: Question) -> dict[int, tuple[float, ...]]:
-    """How many days each conversion took, per source: of the same deliveries as `by_source`."""
+def times(question: Question) -> dict[tuple[int, dt.date], list[float]]:
+    """How many days each conversion took, per source and delivery day: of the leads of `by_source`."""
     if question.clock == FEEDBACK_CLOCK:
         rows = active(question)
     else:
-        visible = visible_to(question.scope.actor, Delivery.objects.all())
-        sources, period = [each.pk for each in question.sources], question.period
-        rows = delivered_between(visible, sources, period.first, period.last)
-        rows = rows.filter(buyer=question.buyer) if question.buyer else rows
+        rows = delivered(question)
         rows = rows.filter(_mature(question, "delivered_on")) if question.only_mature else rows
-    return {pk: tuple(days) for (pk,), days in days_to_conversion(rows, *SOURCE).items()}
+    return {(pk, day): days for (pk, day), days in days_to_conversion(rows, *SOURCE, "delivered_on").items()}
+
+
+def curves(question: Question) -> dict[int, Curve]:
+    """Per source: the share of the period's leads that converts within so many days, young ones included."""
+    daily = totals_of_cells(cells(question, question.period), *SOURCE, "day")
+    taken = days_to_conversion(delivered(question), *SOURCE, "delivered_on")
+    today = min(
+        (today_in([flow.timezone], question.now) for flow in question.flows), default=question.now.date()
+    )
+    return {pk: curve for (pk,), curve in conversion_curves(daily, taken, today).items()}
 
 
 def shares(question: Question) -> dict[int, Share]:
@@ -124,6 +138,13 @@ def cells(question: Question, period: Period) -> QuerySet[SourceDay]:
     """The cells of the deliveries made in the period."""
     visible = visible_to(question.scope.actor, SourceDay.objects.all())
     rows = between(visible, [each.pk for each in question.sources], period.first, period.last)
+    return rows.filter(buyer=question.buyer) if question.buyer else rows
+
+
+def delivered(question: Question) -> QuerySet[Delivery]:
+    """The deliveries made in the period: those that `cells` are made of."""
+    visible, period = visible_to(question.scope.actor, Delivery.objects.all()), question.period
+    rows = delivered_between(visible, [each.pk for each in question.sources], period.first, period.last)
     return rows.filter(buyer=question.buyer) if question.buyer else rows
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from feedback.metrics import MEDIAN_DAYS, Totals, measure, measure_days
 from flows.evidence import Measure
 from flows.models import Source
 from flows.models.config import CURRENCY_DECIMALS
+from flows.survival import Curve
 from reports import queries
-from reports.scope import Question
+from reports.scope import FEEDBACK_CLOCK, Question
 from reports.words import NONE, interval, money, rounded, value_of
 
 Value = str | int | Decimal | None
@@ -20,7 +22,10 @@ DEFAULT_SORT = "-total_revenue"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A source's line, or a currency's sum (then ``source`` is None). ``days``: how long conversions took."""
+    """A source's line, or a currency's sum (then ``source`` is None).
+
+    ``days``: how long conversions took. ``curve``, in files only: which share converts within how many days.
+    """
 
     source: Source | None
     name: str
@@ -28,6 +33,7 @@ class Line:
     currency: str
     totals: Totals
     days: tuple[float, ...] = ()
+    curve: Curve | None = None
 
     def measure(self, metric: str) -> Measure:
         return measure_days(self.days) if metric == MEDIAN_DAYS else measure(metric, self.totals)
@@ -103,7 +109,7 @@ COLUMNS = (SOURCE, *NUMBERS)
 
 def report(question: Question, sort: str = DEFAULT_SORT) -> list[Block]:
     """Every source with a delivery in the period; one block a currency, the usual currency first."""
-    totals, days = queries.by_source(question), queries.times_by_source(question)
+    totals, days = queries.by_source(question), _days(question)
     flows = {flow.pk: flow for flow in question.flows}
     lines = [
         Line(
@@ -122,6 +128,21 @@ def report(question: Question, sort: str = DEFAULT_SORT) -> list[Block]:
         for currency in question.currencies
         if (found := [line for line in lines if line.currency == currency])
     ]
+
+
+def _days(question: Question) -> dict[int, tuple[float, ...]]:
+    days: defaultdict[int, tuple[float, ...]] = defaultdict(tuple)
+    for (source, _), taken in queries.times(question).items():
+        days[source] += tuple(taken)
+    return days
+
+
+def with_curves(blocks: Iterable[Block], question: Question) -> Iterator[Line]:
+    """The lines of the sources, each with its curve; by feedback date there is none."""
+    curves = {} if question.clock == FEEDBACK_CLOCK else queries.curves(question)
+    for block in blocks:
+        for line in block.lines:
+            yield replace(line, curve=curves.get(line.source.pk)) if line.source else line
 
 
 def sorted_lines(lines: Iterable[Line], sort: str) -> list[Line]:

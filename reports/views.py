@@ -19,7 +19,7 @@ from reports.exports import source_csv
 from reports.forms import QuestionForm
 from reports.freshness import etag
 from reports.scope import Question, Scope
-from reports.source_report import DEFAULT_SORT, report
+from reports.source_report import DEFAULT_SORT, report, with_curves
 from reports.tables import head, rows
 
 
@@ -83,7 +83,7 @@ def source_report(request: ActorRequest) -> HttpResponseBase:
 def source_report_csv(request: ActorRequest) -> HttpResponseBase:
     """The same lines as a file."""
     _, question, sort = _asked(request)
-    return source_csv(report(question, sort), question.period, question.clock)
+    return source_csv(with_curves(report(question, sort), question), question)
 
 
 def as_of(question: Question) -> str:

@@ -18,6 +18,7 @@ from feedback.measures_of import (
     score_counts,
     totals_over,
 )
+from feedback.metrics import Totals
 from feedback.models import SourceDay, StaleMark
 from feedback.verify import verify
 from flows.models import Delivery
@@ -115,14 +116,19 @@ def test_days_to_conversion_are_those_of_sold_leads_and_never_negative(db):
     assert sorted(days_to_conversion(Delivery.objects.all(), *SOURCE)[source.pk,]) == [0, 1.5]
 
 
-def test_curves_watch_what_is_not_sold_to_its_age(db):
-    source = make.SourceFactory()
-    sold(source, 1.5)
-    for age in (1, 20, 20):
-        make.DeliveryFactory(lead__source=source, delivered_at=NOON + dt.timedelta(days=20 - age))
-    curve = conversion_curves(Delivery.objects.all(), NOON + dt.timedelta(days=20), *SOURCE)[source.pk,]
-    assert (curve.watched, curve.until) == (4, 20)
-    assert curve.share(20) == pytest.approx(1 / 3)  # the lead of one day was not watched to a day and a half
+def test_curves_watch_the_leads_of_a_day_for_as_long_as_all_of_them_have_been():
+    today = dt.date(2025, 11, 21)
+    day = [today - dt.timedelta(days=age) for age in (0, 2, 21)]
+    daily = {(1, day[0]): Totals(delivered=3), (1, day[1]): Totals(delivered=2, converted=1)}
+    daily |= {(1, day[2]): Totals(delivered=4, converted=2), (2, day[2]): Totals(delivered=1)}
+    times = {(1, day[1]): [1.5], (1, day[2]): [1.25, 20.5]}
+    found = conversion_curves(daily, times, today)
+    one = found[1,]
+    # The sale after 1.5 days is of a day that not all its leads are past; that after 20.5 days likewise.
+    assert (one.watched, one.until) == (9, 20)
+    assert [(step.time, step.at_risk, step.events) for step in one.steps] == [(1.25, 4, 1)]
+    assert one.share(20) == 0.25
+    assert found[2,].share(20) == 0
 
 
 def test_the_migration_marks_cells_with_revenue_so_that_a_worker_fills_their_squares(market):

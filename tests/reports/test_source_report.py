@@ -187,6 +187,34 @@ def test_the_page_tells_the_days_to_a_sale_and_those_of_all_sources(world, as_us
     assert rows[-1].endswith("7.0 2.0–12.0")
 
 
+def test_the_file_expects_of_young_leads_what_mature_ones_did(world, as_user):
+    """Mature leads convert by 6 of 20 within 14 days; 80 young ones have not yet, which says little."""
+    Delivery.objects.all().delete()
+    at, sold = NOW - dt.timedelta(days=20), {"revenue": Decimal(100)}
+    old = [
+        sell(world.source, world.buyer, days=20, converted_at=at + dt.timedelta(days=d), **sold)
+        for d in TIMES
+    ]
+    rest = [
+        sell(world.source, world.buyer, days=20, count=14),
+        sell(world.source, world.buyer, days=2, count=80),
+    ]
+    learn([row for made in (*old, *rest) for row in made])
+    (row,) = by_csv(as_user(world.owner), "").values()
+    assert (row["conversion_rate"], row["expected_within_days"]) == ("0.0600", "14")
+    assert row["expected_conversion_rate"] == "0.3000"
+    assert float(row["expected_conversion_rate_low"]) < 0.3 < float(row["expected_conversion_rate_high"])
+    (row,) = by_csv(as_user(world.owner), "?clock=feedback").values()
+    assert row["expected_conversion_rate"] == ""
+
+
+def test_the_file_expects_nothing_of_leads_that_are_all_too_young(world, as_user):
+    Delivery.objects.all().delete()
+    learn(sell(world.source, world.buyer, days=2, count=80))
+    (row,) = by_csv(as_user(world.owner), "").values()
+    assert (row["expected_within_days"], row["expected_conversion_rate"]) == ("14", "")
+
+
 def test_the_file_has_every_metric(world, as_user, known):
     (row,) = by_csv(as_user(world.owner), "").values()
     assert (row["margin"], row["roi"]) == ("5500.00", "1.8333")
