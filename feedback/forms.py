@@ -159,7 +159,8 @@ class UploadForm(forms.Form):
 
     flow = forms.ChoiceField(help_text="Whose leads the file speaks of.")
     file = forms.FileField(
-        label="CSV file",
+        label="File",
+        help_text="Drop it here, or choose it. Nothing is recorded before you have seen what is in it.",
         max_length=255,
         allow_empty_file=True,  # the reader has better words for it
         widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),

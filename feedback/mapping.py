@@ -15,14 +15,14 @@ from typing import Any, Self
 
 from feedback.schema import Schema
 from feedback.schema.hints import OUTCOME_WORDS, did_you_mean
-from feedback.schema.spec import ALIAS, ID_NAMES, TIMESTAMP, FieldSpec
+from feedback.schema.spec import ID_NAMES, TIMESTAMP, FieldSpec
 from feedback.schema.texts import NO, YES
 from feedback.schema.values import OUTCOMES
 
 EMAIL, PHONE = "contact:email", "contact:phone"  # read only to propose leads for rows without a known id
 CONTACT = (EMAIL, PHONE)
 LEAVE_OUT = ""
-NOT_FEEDBACK = (*ID_NAMES, *CONTACT, TIMESTAMP, ALIAS)
+NOT_FEEDBACK = (*ID_NAMES, *CONTACT, TIMESTAMP)
 LONGEST_MEANING = 200  # characters of a cell that can be given a meaning
 YES_NO = ("yes", "no")
 
@@ -35,7 +35,7 @@ _HEADS: AnyMapping[str, tuple[str, ...]] = {
     "quality_score": ("quality", "score", "rating", "lead quality", "lead rating", "stars"),
     "revenue": ("amount", "sale amount", "deal amount", "value", "deal value", "price sold", "premium"),
     "commission": ("payout", "fee", "commission amount"),
-    TIMESTAMP: ("updated", "updated at", "status date", "closed date", "close date", "feedback date"),
+    TIMESTAMP: ("date", "updated", "updated at", "status date", "closed date", "close date", "feedback date"),
     "contacted_date": ("contacted", "contacted at", "contact date", "first contact", "first contacted"),
     "reason": ("return reason", "lost reason", "closed lost reason", "rejection reason"),
     "notes": ("note", "comment", "comments", "remarks", "description"),
@@ -103,7 +103,7 @@ def is_understood(text: str, known: Sequence[str]) -> bool:
 
 def targets(schema: Schema) -> tuple[str, ...]:
     """Whatever a column can be read as, `LEAVE_OUT` apart."""
-    return (*ID_NAMES, *schema.by_name, ALIAS, *CONTACT)
+    return (*ID_NAMES, *schema.by_name, *CONTACT)
 
 
 def guess(head: Sequence[str] | None, samples: Sequence[Sequence[str]], schema: Schema) -> tuple[str, ...]:
@@ -127,8 +127,6 @@ def guess(head: Sequence[str] | None, samples: Sequence[Sequence[str]], schema: 
             named=head is not None,
         ),
     )
-    if ALIAS in found and TIMESTAMP in found:
-        found[found.index(ALIAS)] = LEAVE_OUT
     return tuple(found)
 
 
@@ -210,8 +208,6 @@ def faults(mapping: Mapping, schema: Schema) -> list[str]:
         for target in dict.fromkeys(chosen)
         if target not in known
     ]
-    if TIMESTAMP in chosen and ALIAS in chosen:
-        found.append(f"{ALIAS} is another name of {TIMESTAMP}. Read one column as either.")
     if not set(chosen) & {*ID_NAMES, *CONTACT}:
         found.append("No column names the lead. Choose the column of lead_id, of your own id, or a contact.")
     if not set(chosen) - set(NOT_FEEDBACK):
@@ -219,15 +215,19 @@ def faults(mapping: Mapping, schema: Schema) -> list[str]:
     found += [
         f"{spec.name} is required on this flow. Choose its column."
         for spec in schema.fields
-        if spec.required and not _is_given(spec.name, chosen)
+        if spec.required and spec.name not in chosen
     ]
     return found
 
 
-def _is_given(name: str, chosen: Sequence[str]) -> bool:
-    return name in chosen or (name == TIMESTAMP and ALIAS in chosen)
-
-
 def label_of(target: str) -> str:
-    """A target in words."""
-    return {EMAIL: "the contact's e-mail", PHONE: "the contact's phone"}.get(target, target)
+    """A target in words, within a sentence."""
+    return _LABELS.get(target, target)
+
+
+_LABELS = {
+    "lead_id": "the lead's id",
+    "external_id": "your own id",
+    EMAIL: "the contact's e-mail",
+    PHONE: "the contact's phone",
+}

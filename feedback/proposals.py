@@ -139,6 +139,17 @@ def ordered(upload: Upload) -> QuerySet[ProposedMatch]:
     return upload.proposals.select_related("delivery__lead").order_by("-confidence", "line", "pk")
 
 
+def beyond(rows: QuerySet[ProposedMatch], place: tuple[int, int, int] | None) -> QuerySet[ProposedMatch]:
+    """The rows after one with that confidence, line and key, in the order of `ordered`."""
+    if place is None:
+        return rows
+    confidence, line, pk = place
+    same = Q(confidence=confidence)
+    return rows.filter(
+        Q(confidence__lt=confidence) | same & Q(line__gt=line) | same & Q(line=line, pk__gt=pk)
+    )
+
+
 def waiting(upload: Upload) -> dict[str, int]:
     """Basis → how many rows `accept_all` would match."""
     return {basis: _clear(upload, basis).count() for basis in Basis.values}

@@ -126,7 +126,16 @@ class LeadTable(Table):
         return cell.render() if cell else NO_FIELD
 
 
-UPLOAD_TONES = {"queued": "info", "running": "info", "done": "good", "failed": "bad", "undone": "warn"}
+UPLOAD_TONES = {
+    "draft": "warn",
+    "checking": "info",
+    "checked": "warn",
+    "queued": "info",
+    "running": "info",
+    "done": "good",
+    "failed": "bad",
+    "undone": "warn",
+}
 
 
 class UploadTable(Table):

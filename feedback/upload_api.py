@@ -102,7 +102,8 @@ def _kept(call: ApiCall, sent: SentFile) -> HttpResponse:
 
 def _upload(call: ApiCall, upload_id: str) -> Upload:
     """The flow's upload, for test keys a test's. ProblemError 404, the same for another's as for none."""
-    rows = visible_to(call.actor, Upload.objects.filter(flow=call.flow, livemode=call.livemode))
+    confirmed = Upload.objects.exclude(status__in=Upload.PREPARING)
+    rows = visible_to(call.actor, confirmed.filter(flow=call.flow, livemode=call.livemode))
     found = None if UNSTORABLE.search(upload_id) else rows.filter(public_id=upload_id).first()
     if found is None:
         raise refusal(404, "not_found", "No such upload", "There is no such upload, or it is not yours.")

@@ -194,8 +194,7 @@ def _sample(line: int, stands: Delivery, would: Delivery, upload: Upload) -> dic
     return {
         "line": line,
         "lead": would.public_id,
-        "before": {name: before.get(name) for name in changed},
-        "after": {name: after[name] for name in changed},
+        "changes": [{"name": name, "before": before.get(name), "after": after[name]} for name in changed],
     }
 
 

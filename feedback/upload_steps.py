@@ -23,6 +23,7 @@ from feedback import mapping as meaning
 from feedback import reader
 from feedback.mapping import Mapping
 from feedback.models import RefusedRow, RememberedMapping, Upload
+from feedback.proposals import may_propose
 from feedback.reader import Peek
 from feedback.schema import Schema, compile_schema
 from feedback.uploads import hint, new_upload
@@ -210,7 +211,7 @@ def start_afresh(upload: Upload) -> None:
     """Guess columns and values without what is remembered. ProblemError 409 once confirmed."""
     with _preparing(upload) as row:
         peek, schema = _peek(row), compile_schema(row.flow)
-        row.mapping = Mapping(meaning.guess(peek.head, _cells(peek), schema)).as_json()
+        row.mapping = Mapping(_guessed(row, peek, schema)).as_json()
         _save(row)
 
 
@@ -275,7 +276,15 @@ def _understood(upload: Upload, peek: Peek) -> Mapping:
         return replace(known, columns=tuple(each if each in targets else "" for each in known.columns))
     newest = memory.first()
     values: AnyMapping[str, Any] = newest.mapping.get("values", {}) if newest else {}
-    return Mapping(meaning.guess(peek.head, _cells(peek), schema), values)
+    return Mapping(_guessed(upload, peek, schema), values)
+
+
+def _guessed(upload: Upload, peek: Peek, schema: Schema) -> tuple[str, ...]:
+    """The columns' targets; contacts only where leads may be looked for by them."""
+    found = meaning.guess(peek.head, _cells(peek), schema)
+    if may_propose(upload):
+        return found
+    return tuple(meaning.LEAVE_OUT if target in meaning.CONTACT else target for target in found)
 
 
 def _memories(upload: Upload) -> QuerySet[RememberedMapping]:

@@ -17,17 +17,17 @@ from feedback.csv_template import csv_template
 from feedback.desk import Desk
 from feedback.forms import UploadForm
 from feedback.models import RefusedRow, Upload
+from feedback.reader import UnreadableError
 from feedback.schema import compile_schema
 from feedback.tables import UPLOAD_TONES, UploadTable
 from feedback.upload_bodies import CappedUploadHandler
 from feedback.upload_rows import refused_file
-from feedback.uploads import receive
+from feedback.upload_step_views import STEPS, step_of
+from feedback.upload_steps import begin, words_of
 from flows.models import Flow
 from portal.access import BUYERS, ActorRequest, allow, get_or_404, visible_to
 from portal.tables import TableView
 
-ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 SHOWN = 50  # refused rows on the page
 
 
@@ -59,9 +59,15 @@ def _create(request: ActorRequest) -> HttpResponseBase:
     sent = (request.POST, request.FILES) if request.method == "POST" else ()
     form = UploadForm(flows, *sent, too_large=getattr(request, "too_large", False))
     if sent and form.is_valid():
-        upload = receive(request.actor, form.cleaned_data["flow"], form.cleaned_data["file"])
-        return redirect("upload-detail", upload.public_id)
+        try:
+            upload = begin(request.actor, form.cleaned_data["flow"], form.cleaned_data["file"])
+        except UnreadableError as error:
+            form.add_error("file", f"{error} Nothing was kept.")
+        else:
+            return redirect("upload-columns", upload.public_id)
     context = {
+        "step": 1,
+        "steps": STEPS,
         "form": form,
         "guides": [_guide(flow) for flow in flows],
         "max_bytes": settings.UPLOAD_MAX_BYTES,
@@ -87,7 +93,10 @@ def upload_template(request: ActorRequest, flow_id: str) -> HttpResponseBase:
 @require_safe
 @allow(*BUYERS)
 def upload_detail(request: ActorRequest, upload_id: str) -> HttpResponseBase:
-    """How far the file is, how it was read, and which rows were refused."""
+    """How far the file is and which rows were refused; to the step where it goes on, if not confirmed."""
+    upload = _upload(request, upload_id)
+    if (step := step_of(upload)) != "upload-detail":
+        return redirect(step, upload.public_id)
     return render(request, "feedback/upload_detail.html", _progress(request, upload_id))
 
 
@@ -109,7 +118,9 @@ def _progress(request: ActorRequest, upload_id: str) -> dict[str, Any]:
         "percent": int(100 * upload.share_done),
         "refused": refused[:SHOWN] if upload.rejected else [],
         "tone": UPLOAD_TONES[upload.status],
-        "read_as": _dialect(upload),
+        "read_as": words_of(upload),
+        "step": 4,
+        "steps": STEPS,
     }
 
 
@@ -125,12 +136,6 @@ def upload_errors(request: ActorRequest, upload_id: str) -> HttpResponseBase:
         content_type="text/csv; charset=utf-8",
         headers=_as_file(f"refused-{upload.filename}"),
     )
-
-
-def _dialect(upload: Upload) -> str:
-    if not upload.encoding:
-        return ""
-    return f"{ENCODINGS[upload.encoding]}, cells parted by {DELIMITERS[upload.delimiter]}"
 
 
 def _upload(request: ActorRequest, upload_id: str) -> Upload:

@@ -10,6 +10,7 @@ from feedback import (
     reading,
     undo_views,
     upload_api,
+    upload_step_views,
     upload_views,
 )
 from feedback.openapi import openapi
@@ -39,6 +40,12 @@ urlpatterns: list[URLPattern] = [
     path("uploads/new/", upload_views.upload_create, name="upload-create"),
     path("uploads/new/<str:flow_id>.csv", upload_views.upload_template, name="upload-template"),
     path("uploads/<str:upload_id>/", upload_views.upload_detail, name="upload-detail"),
+    path("uploads/<str:upload_id>/columns/", upload_step_views.upload_columns, name="upload-columns"),
+    path("uploads/<str:upload_id>/reading/", upload_step_views.upload_reading, name="upload-reading"),
+    path("uploads/<str:upload_id>/check/", upload_step_views.upload_check, name="upload-check"),
+    path("uploads/<str:upload_id>/matches/", upload_step_views.upload_matches, name="upload-matches"),
+    path("uploads/<str:upload_id>/confirm/", upload_step_views.upload_confirm, name="upload-confirm"),
+    path("uploads/<str:upload_id>/discard/", upload_step_views.upload_discard, name="upload-discard"),
     path("uploads/<str:upload_id>/progress/", upload_views.upload_progress, name="upload-progress"),
     path("uploads/<str:upload_id>/errors.csv", upload_views.upload_errors, name="upload-errors"),
     path("developers/", developer_views.developers, name="developers"),

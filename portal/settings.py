@@ -160,6 +160,10 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "leadloop"
+CELERY_TASK_ROUTES = {  # long work has a worker of its own, so that it holds up no recompute
+    "feedback.read_upload": {"queue": "leadloop-long"},
+    "feedback.sweep_uploads": {"queue": "leadloop-long"},
+}
 CELERY_TASK_PUBLISH_RETRY = False  # a lost hint costs seconds: the sweeper finds the work
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
@@ -180,6 +184,9 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-stale-marks": {"task": "feedback.recompute", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-uploads": {"task": "feedback.sweep_uploads", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-outbox": {"task": "flows.deliver_outbox", "schedule": 5.0, "options": {"expires": 5}},
+    # Every hour, as each flow's day begins at another; what was decided on a day is not decided again.
+    "rule-daily": {"task": "feedback.rule_daily", "schedule": 3600.0, "options": {"expires": 3600}},
+    "tidy-files": {"task": "feedback.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "tidy": {"task": "flows.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

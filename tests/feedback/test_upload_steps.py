@@ -114,7 +114,7 @@ def test_a_cp1252_file_with_semicolons_and_decimal_commas_is_read_shown_and_reco
     )
     findings = checked(upload).findings
     assert (findings["new"], findings["refused"], upload.status) == (2, 0, "checked")
-    assert findings["samples"][0]["after"]["revenue"] == "1234.50"
+    assert {"name": "sale_amount", "before": None, "after": "1234.50"} in findings["samples"][0]["changes"]
     assert nothing_recorded()
     assert record(upload).status == "done"
     won = Delivery.objects.get(public_id="evt_a")
@@ -297,7 +297,7 @@ def test_a_mapping_that_cannot_be_read_is_not_checked(begin):
     with pytest.raises(ValueError, match="No column names the lead"):
         upload_steps.check(upload)
     columns(upload, "lead_id", "lead_id")
-    with pytest.raises(ValueError, match="Two columns are read as lead_id"):
+    with pytest.raises(ValueError, match="Two columns are read as the lead"):
         upload_steps.check(upload)
 
 

@@ -72,13 +72,20 @@ def test_the_seeds_file_through_the_portal(client, world, deliver):
         "/uploads/new/", {"flow": world.flow.public_id, "file": SimpleUploadedFile("s.csv", SEED.encode())}
     )
     upload = Upload.objects.get()
-    assert response["Location"] == f"/uploads/{upload.public_id}/"
-    waiting = client.get(response["Location"]).content.decode()
+    base = f"/uploads/{upload.public_id}"
+    assert response["Location"] == f"{base}/columns/"
+    assert "UTF-8, cells parted by commas" in client.get(f"{base}/columns/").content.decode()
+    assert client.post(f"{base}/columns/", {"do": "check"})["Location"] == f"{base}/check/"
+    assert 'hx-trigger="every 1s"' in client.get(f"{base}/check/").content.decode()
+    tasks.sweep_uploads()
+    assert "Record 2 rows" in client.get(f"{base}/check/").content.decode()
+    assert client.post(f"{base}/confirm/")["Location"] == f"{base}/"
+    waiting = client.get(f"{base}/").content.decode()
     assert "Waiting" in waiting
     assert 'hx-trigger="every 1s"' in waiting
     assert "Refresh" in waiting
     tasks.sweep_uploads()
-    page = client.get(response["Location"]).content.decode()
+    page = client.get(f"{base}/").content.decode()
     assert counts(upload) == ("done", 2, 0, 1)
     assert 'hx-trigger="every 1s"' not in page
     assert "evt_125" in page
@@ -111,6 +118,7 @@ def test_the_task_is_hinted_once_the_upload_is_committed(
     file = SimpleUploadedFile("s.csv", SEED.encode())
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/uploads/new/", {"flow": world.flow.public_id, "file": file})
+        client.post(f"/uploads/{Upload.objects.get().public_id}/columns/", {"do": "check"})
         assert sent == []
     assert sent == [("feedback.read_upload", [Upload.objects.get().pk])]
 
