@@ -18,10 +18,12 @@ from django.utils import timezone
 from feedback import mapping, proposals, reader
 from feedback.intake import intake
 from feedback.models import ProposedMatch, RefusedRow, Upload
-from feedback.present import state_json
+from feedback.present import value_json
 from feedback.reader import Row
+from feedback.schema import compile_schema
 from feedback.schema.clock import iso
 from feedback.schema.ids import read_ids
+from feedback.schema.spec import TIMESTAMP
 from feedback.submission import Receipt, Submission
 from feedback.upload_lease import keep, renewed
 from feedback.upload_rows import Plan, origin_of
@@ -29,7 +31,6 @@ from flows.models import Delivery
 
 CHUNK = 500  # rows looked over in one transaction
 REASONS, SAMPLES, UNKNOWN = 20, 20, 100  # so many are kept for the page
-PLACELESS = ("feedback_count", "last_feedback_at", "currency")  # of a state: not what the file says
 Refused = dict[int, str]
 
 
@@ -199,6 +200,5 @@ def _sample(line: int, stands: Delivery, would: Delivery, upload: Upload) -> dic
 
 
 def _flat(delivery: Delivery, upload: Upload) -> dict[str, Any]:
-    state = state_json(delivery, upload.flow)
-    fields = state.pop("fields")
-    return {name: value for name, value in {**fields, **state}.items() if name not in PLACELESS}
+    fields = compile_schema(upload.flow).fields
+    return {each.name: value_json(delivery, each, upload.flow) for each in fields if each.name != TIMESTAMP}

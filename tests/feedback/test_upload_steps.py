@@ -114,7 +114,7 @@ def test_a_cp1252_file_with_semicolons_and_decimal_commas_is_read_shown_and_reco
     )
     findings = checked(upload).findings
     assert (findings["new"], findings["refused"], upload.status) == (2, 0, "checked")
-    assert {"name": "sale_amount", "before": None, "after": "1234.50"} in findings["samples"][0]["changes"]
+    assert {"name": "revenue", "before": None, "after": "1234.50"} in findings["samples"][0]["changes"]
     assert nothing_recorded()
     assert record(upload).status == "done"
     won = Delivery.objects.get(public_id="evt_a")
