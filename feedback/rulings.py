@@ -70,16 +70,19 @@ def _on_quality(rule: Rule, look: Look, waiting: Sequence[Decision], now: dt.dat
 def _out_of_date(rule: Rule, look: Look, seen: Sequence[Seen], waiting: Sequence[Decision]) -> dict[int, str]:
     """Of the suggestions that wait, those that the numbers no longer bear out: why, by primary key.
 
-    To act: where the condition holds no more. To reverse: where it holds again.
+    To act: where the condition has lapsed. To reverse: where it holds again.
     """
     found = {each.key: each for each in seen}
     out: dict[int, str] = {}
     for suggestion in waiting:
-        now_seen = found.get((suggestion.source_id, suggestion.buyer_id))
-        fires = now_seen is not None and now_seen.finding.fires
-        if fires == bool(suggestion.reverses_id):
-            numbers = look.numbers(rule, now_seen) if now_seen else {**suggestion.numbers, "count": 0}
-            out[suggestion.pk] = reasons.explain(numbers) if fires else reasons.no_longer(numbers)
+        at_hand = found.get((suggestion.source_id, suggestion.buyer_id))
+        if at_hand is None:  # nothing of this buyer is left on the days that count
+            if rule.evidence == Rule.Evidence.POINT:
+                out[suggestion.pk] = reasons.no_longer({**suggestion.numbers, "count": 0})
+        elif suggestion.reverses_id and at_hand.finding.fires:
+            out[suggestion.pk] = reasons.explain(look.numbers(rule, at_hand))
+        elif not suggestion.reverses_id and at_hand.finding.lapsed:
+            out[suggestion.pk] = reasons.no_longer(look.numbers(rule, at_hand))
     return out
 
 

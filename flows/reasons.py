@@ -34,9 +34,7 @@ def no_longer(numbers: Numbers) -> str:
             f"{numbers['count']:,} {metric.counted}{whose(numbers)} {_span(numbers)} "
             f"are too few to say: {numbers['min_count']:,} are asked for"
         )
-    certain = numbers.get("evidence") == "confident" and _is_beyond(numbers)
-    word = "no longer certain to be" if certain else "no longer"
-    return f"{counted(numbers)} is {word} {numbers['comparison']} {_threshold(numbers)}"
+    return f"{counted(numbers)} is no longer {numbers['comparison']} {_threshold(numbers)}"
 
 
 def counted(numbers: Numbers) -> str:
@@ -69,7 +67,7 @@ def _span(numbers: Numbers) -> str:
     if numbers.get("evidence") != "confident":
         return f"in the {numbers['window_days']} days to {last.day} {last:%b}"
     first = dt.date.fromisoformat(numbers["from"])
-    return f"delivered {first.day} {first:%b} to {last.day} {last:%b}"
+    return f"from {first.day} {first:%b} to {last.day} {last:%b}"
 
 
 def _certainty(numbers: Numbers) -> str:
@@ -92,11 +90,6 @@ def _e_value(value: float) -> str:
 
 def _other_side(numbers: Numbers) -> str:
     return "above" if numbers["comparison"] == "below" else "below"
-
-
-def _is_beyond(numbers: Numbers) -> bool:
-    below = numbers["value"] < numbers["threshold"]
-    return bool(below if numbers["comparison"] == "below" else numbers["value"] > numbers["threshold"])
 
 
 def _margin(numbers: Numbers) -> str:

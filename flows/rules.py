@@ -97,13 +97,19 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a look found: whether the condition holds, and whether it has cleared. Both may be false:
-    too little is known, or the number lies between the threshold and where it is clear of it."""
+    """What a look found: whether the condition holds, whether it has lapsed, and whether it has cleared.
+
+    ``lapsed``: what a rule suggested before is no longer so. A bare number lapses when it is not beyond the
+    threshold any more, or on too little. Certainty, once reached, stands until the number itself speaks
+    against it: that a new period has little to say yet takes nothing back. ``clear``: beyond
+    `Condition.clear_at`.
+    """
 
     condition: Condition
     counted: Counted
     today: dt.date
     fires: bool
+    lapsed: bool
     clear: bool
 
     def numbers(self) -> dict[str, Any]:
@@ -136,14 +142,14 @@ def evaluate(condition: Condition, counted: Counted, today: dt.date) -> Finding:
     also where it takes a test to fire: a source that was paused gets no leads by which a test could ever be
     passed in the other direction.
     """
-    measure = counted.measure
+    measure, bare = counted.measure, condition.evidence == "point"
     if measure.value is None or measure.count < condition.min_count:
-        return Finding(condition, counted, today, False, False)
+        return Finding(condition, counted, today, fires=False, lapsed=bare, clear=False)
     below = condition.comparison == "below"
     beyond = measure.value < condition.threshold if below else measure.value > condition.threshold
-    fires = beyond and (condition.evidence == "point" or _is_certain(condition, counted))
+    fires = beyond and (bare or _is_certain(condition, counted))
     clear = measure.value >= condition.clear_at if below else measure.value <= condition.clear_at
-    return Finding(condition, counted, today, fires, clear and not fires)
+    return Finding(condition, counted, today, fires, lapsed=not beyond, clear=clear and not fires)
 
 
 def _is_certain(condition: Condition, counted: Counted) -> bool:

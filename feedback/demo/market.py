@@ -33,6 +33,7 @@ class Market:
         self.targets = world.daily_targets(round(world.DELIVERIES * self.of.share), first)
         self.examples = list(examples)
         self.consumers: list[dict[str, Any]] = []
+        self.closed: Collection[tuple[str, str]] = ()  # source and buyer to whom it sells nothing just now
 
     def sell_day(
         self, number: int, begin: dt.datetime, end: dt.datetime, shut: Collection[str]
@@ -62,7 +63,9 @@ class Market:
         return [each for each in sources for _ in range(round(count * each.volume * STUBBORN))]
 
     def case(self, source: world.SourceTruth, number: int, begin: dt.datetime, end: dt.datetime) -> Case:
-        buyer = self.rng.choices(self.of.buyers, [each.share for each in self.of.buyers])[0]
+        open_to = [each for each in self.of.buyers if (source.slug, each.slug) not in self.closed]
+        buyers = open_to or self.of.buyers
+        buyer = self.rng.choices(buyers, [each.share for each in buyers])[0]
         return Case(self.of, source, buyer, number, world.moment_between(self.rng, begin, end, self.zone))
 
     def sell(self, cases: list[Case], now: dt.datetime) -> list[Sold]:

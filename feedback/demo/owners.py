@@ -1,14 +1,15 @@
-"""What sellers' people do in the demo world: give a paused source another chance, read their alerts."""
+"""What sellers' people do in the demo world: give a source another chance, answer rules, read alerts."""
 
 from __future__ import annotations
 
 import datetime as dt
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from feedback.demo.parties import FlowParties
-from flows import decisions
-from flows.models import Alert, Decision, Source, SuppressionEntry
+from flows import decisions, suggestions
+from flows.models import Alert, Decision, Source, SourceBuyer, SuppressionEntry
 from portal.models import Seller
 
 PATIENCE = (7, 12)  # days for which a source stays paused before its owner gives it another chance
@@ -16,6 +17,8 @@ CHANCES = 2  # how often they do
 GIVE_UP_DAY = 100  # and after which day no longer
 READ_AFTER = dt.timedelta(hours=5)  # alerts are read so late
 UNREAD = 2  # but the latest few of each seller are not read yet
+THINKS = dt.timedelta(days=2)  # so long a suggestion waits for its owner
+ANSWER_UNTIL = 90  # the day after which they answer no more: something waits today
 
 
 class Owners:
@@ -26,6 +29,7 @@ class Owners:
         self.rng = rng
         self.resume_on: dict[int, int] = {}
         self.chances: dict[int, int] = {}
+        self.answered: Counter[int] = Counter()  # suggestions, by flow
 
     def shut(self, parties: FlowParties, number: int) -> set[str]:
         """Slugs of the sources from which a router expects nothing that day: new, paused, suppressed."""
@@ -45,6 +49,29 @@ class Owners:
         for parties in self.flows:
             for source in Source.objects.filter(flow=parties.row, status=Source.Status.PAUSED):
                 self.consider(parties, source, number, now)
+            if number <= ANSWER_UNTIL:
+                self.answer(parties, now)
+
+    def answer(self, parties: FlowParties, now: dt.datetime) -> None:
+        """Dismiss the first suggestion of each flow and approve the others, unless things have changed."""
+        waiting = Decision.objects.filter(
+            flow=parties.row, status=Decision.Status.SUGGESTED, decided_at__lte=now - THINKS
+        )
+        for suggestion in waiting.select_related("source").order_by("pk"):
+            person = parties.seller.person
+            self.answered[parties.row.pk] += 1
+            try:
+                if self.answered[parties.row.pk] > 1:
+                    suggestions.approve(suggestion, user=person, now=now)
+                    continue
+            except suggestions.PlanChanged:
+                pass
+            suggestions.dismiss(suggestion, user=person, now=now)
+
+    def closed_to(self, parties: FlowParties) -> set[tuple[str, str]]:
+        """Slugs of source and buyer where a router knows that the source is paused for the buyer."""
+        rows = SourceBuyer.objects.filter(source__flow=parties.row, status=Source.Status.PAUSED)
+        return set(rows.values_list("source__slug", "buyer__slug"))
 
     def consider(self, parties: FlowParties, source: Source, number: int, now: dt.datetime) -> None:
         due = self.resume_on.setdefault(source.pk, number + self.rng.randint(*PATIENCE))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from django.contrib.auth.hashers import make_password
 
 from feedback.demo import world
+from feedback.demo.policies import add_policies
 from flows import keys
 from flows.models import Agreement, ApiKey, Flow, Rule, Source
 from flows.presets import set_up_flow
@@ -76,7 +77,8 @@ class Founder:
         set_up_flow(flow, of.preset)
         # What this seller changed in the rules they were given.
         pricing = Rule.objects.filter(flow=flow, metric="conversion_rate")
-        pricing.update(maturity_days=of.maturity_days, alert=True)
+        pricing.update(maturity_days=of.maturity_days)
+        add_policies(flow)
         return flow
 
     def source(self, of: world.SourceTruth, flow: Flow) -> Source:

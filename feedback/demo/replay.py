@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from feedback import quality
+from feedback.daily import rule_daily
 from feedback.demo import world
 from feedback.demo.life import news_of
 from feedback.demo.market import Market
@@ -38,16 +39,18 @@ class Replay:
             tell(number + 1)
 
     def day(self, number: int) -> None:
-        """One day, at the end of which quality is recomputed, rules decide and owners look."""
+        """One day, at the end of which quality is recomputed, rules decide and owners look and answer."""
         end = self.bounds[number + 1]
         for market in self.markets:
             self.trade(market, number)
         self.postbox.send_until(end)
         while quality.recompute(now=end):
             pass
+        rule_daily(now=end)
         self.owners.look(number, end)
 
     def trade(self, market: Market, number: int) -> None:
+        market.closed = self.owners.closed_to(market.parties)
         parties, begin, end = market.parties, self.bounds[number], self.bounds[number + 1]
         for case, lead_id in market.sell_day(number, begin, end, self.owners.shut(parties, number)):
             if lead_id not in world.EXAMPLE_IDS:

@@ -111,15 +111,30 @@ def test_a_confident_rate_says_why():
     first = sure.days(TODAY)[0]
     assert finding.fires
     text = explain(finding.numbers())
-    assert text.startswith("Return rate 60.0 % (95 %: 50.2–69.1 %) on 100 deliveries delivered ")
-    assert (
-        f"delivered {first.day} {first:%b} to 12 Nov is above 20 %, and not by chance: it is at least" in text
-    )
+    assert text.startswith("Return rate 60.0 % (95 %: 50.2–69.1 %) on 100 deliveries from ")
+    assert f"from {first.day} {first:%b} to 12 Nov is above 20 %, and not by chance: it is at least" in text
     assert text.endswith("however often one looks (e-value over a million, needed 20)")
 
 
-def test_no_longer_certain_is_not_no_longer_so():
-    """A new period has begun, with few numbers as bad as before."""
-    finding = judge(condition(evidence="confident"), {1: returned(3, 12)}, TODAY)
-    assert not finding.fires
-    assert no_longer(finding.numbers()).endswith("is no longer certain to be above 20 %")
+@pytest.mark.parametrize(
+    ("evidence", "n", "of", "lapsed"),
+    [
+        ("point", 3, 12, False),
+        ("point", 2, 12, True),
+        ("point", 3, 9, True),
+        ("confident", 3, 12, False),  # no longer certain, as a new period has begun, but no better
+        ("confident", 2, 12, True),
+        ("confident", 0, 9, False),  # too little to take anything back
+    ],
+)
+def test_what_was_suggested_lapses_when_the_number_speaks_against_it(evidence, n, of, lapsed):
+    finding = judge(condition(evidence=evidence), {1: returned(n, of)}, TODAY)
+    assert finding.lapsed is lapsed
+    assert not (finding.fires and lapsed)
+
+
+def test_too_few_are_said_to_be_too_few():
+    finding = judge(condition(), {1: returned(3, 9)}, TODAY)
+    assert no_longer(finding.numbers()) == (
+        "9 deliveries in the 30 days to 12 Nov are too few to say: 10 are asked for"
+    )

@@ -200,7 +200,7 @@ def test_a_confident_rate_counts_the_period_not_a_sliding_window(desk):
     first, last = decision.numbers["from"], decision.numbers["to"]
     assert last == "2025-11-12"
     assert first <= "2025-11-11"
-    assert f"delivered {int(first[-2:])} " in Alert.objects.get().body
+    assert f"from {int(first[-2:])} " in Alert.objects.get().body
 
 
 def test_without_any_one_buyer_the_others_must_condemn_it_too(desk, grumbler):

@@ -130,6 +130,17 @@ def test_it_is_withdrawn_when_the_numbers_no_longer_bear_it_out(desk, suggestion
     assert "the rule has withdrawn it" in words(approve(owner, suggestion))
 
 
+def test_certainty_once_reached_stands_until_the_number_speaks_against_it(desk):
+    desk.rule(**SUGGEST, evidence="confident", window_days=7)
+    desk.hear(25, quality_score=1)
+    for days in (7, 1):  # a new period begins, in which little is known
+        desk.later(days=days)
+        desk.hear(4, quality_score=1)
+        assert [each.status for each in desk.decisions()] == ["suggested"]
+    desk.hear(40, quality_score=5)
+    assert [each.status for each in desk.decisions()] == ["dismissed"]
+
+
 def test_with_each_buyer_one_suggestion_waits_per_pair(desk, owner):
     desk.rule(**SUGGEST, scope="source_buyer")
     second = desk.other_buyer()
