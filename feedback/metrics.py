@@ -113,11 +113,12 @@ def _divided(part: Decimal, whole: Decimal | int, count: int) -> Measure:
 def _per_lead(totals: Totals) -> Measure:
     """The mean revenue of all leads, those that brought in nothing included.
 
-    Few leads bring in nearly all of it, so Student's interval is only as good as there are sales in it.
+    Few leads bring in nearly all of it, so Student's interval is only as good as there are sales in it; where
+    there are none, it has none.
     """
     measured = _divided(totals.revenue, totals.delivered, totals.delivered)
     interval = mean_interval(totals.delivered, float(totals.revenue), totals.revenue_squares)
-    if interval is None:
+    if interval is None or not totals.revenue_squares:
         return measured
     return replace(measured, low=_rounded(interval[0]), high=_rounded(interval[1]))
 

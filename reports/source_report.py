@@ -93,7 +93,7 @@ def _metric(name: str, label: str, metric: str, *, money: bool = False) -> Colum
 SOURCE = Column("source", "Source", lambda line: line.name)
 NUMBERS = (
     _count("total_leads", "Leads", "delivered"),
-    _count("conversions", "Conversions", "converted"),
+    _count("conversions", "Sold", "converted"),
     _metric("conversion_rate", "Conversion rate", "conversion_rate"),
     _metric("avg_quality", "Quality", "average_quality"),
     _metric("total_revenue", "Revenue", "revenue", money=True),

@@ -12,6 +12,7 @@ from flows.models.config import CURRENCY_DECIMALS
 from reports.periods import Period
 
 NONE = "–"
+WHOLE_FROM = 100  # of money, from which amount on an interval has no decimals
 MINUS = "−"
 NBSP = "\N{NO-BREAK SPACE}"
 SIGNS = {
@@ -59,12 +60,17 @@ def value_of(name: str, measure: Measure, currency: str = "") -> str:
 
 
 def interval(name: str, measure: Measure, currency: str = "") -> str:
-    """The 95 % interval in the metric's unit (``9.0–10.2 %``); ``""`` where there is none."""
+    """The 95 % interval in the metric's unit (``9.0–10.2 %``); ``""`` where there is none.
+
+    Of money without its sign, to stay as narrow as the number above it.
+    """
     if measure.low is None or measure.high is None or measure.value is None:
         return ""
     unit = UNITS[name]
     if unit == "money":
-        return f"{money(measure.low, currency)} – {money(measure.high, currency)}"
+        places = 0 if measure.value >= WHOLE_FROM else CURRENCY_DECIMALS[currency]
+        low, high = (_signed(f"{rounded(end, places):,}") for end in (measure.low, measure.high))
+        return f"{low}–{high}"
     if unit == "rate":
         return f"{_signed(str(rounded(measure.low * 100, 1)))}–{percent(measure.high)}"
     places = 1 if unit == "days" else 2

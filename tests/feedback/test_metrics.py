@@ -93,6 +93,12 @@ def test_the_interval_of_the_return_on_cost_is_that_of_revenue_per_lead_given_th
     assert roi.high == round(per_lead.high / 25 - 1, 6)
 
 
+def test_where_nothing_was_sold_revenue_per_lead_is_not_certain_to_be_nothing():
+    unsold = measure("revenue_per_lead", Totals(delivered=10, cost=Decimal(50)))
+    assert (unsold.value, unsold.low) == (0, None)
+    assert measure("roi", Totals(delivered=10, cost=Decimal(50))).low is None
+
+
 def test_one_lead_has_revenue_and_no_interval():
     one = measure("revenue_per_lead", Totals(delivered=1, revenue=Decimal(9), revenue_squares=81.0))
     assert (one.value, one.count, one.low, one.high) == (Decimal(9), 1, None, None)

@@ -227,7 +227,7 @@ def test_the_page_shows_the_same_numbers_and_their_sum(world, as_user, known):
     rows = rows_of(as_user(world.owner))
     assert rows[0].startswith(f"{world.source.name} {world.flow.name} 150 9 6.0 % ")
     # Revenue per lead: s² = (8 · 1,000² + 500² − 150 · 56.67²)/149, t(149) = 1.976
-    assert "$8,500.00 $56.67 $19.83 – $93.51 $3,000.00 27.3 %" in rows[0]
+    assert "$8,500.00 $56.67 19.83–93.51 $3,000.00 27.3 %" in rows[0]
     assert rows[1].startswith("1 source, USD 150 9 6.0 % ")
 
 
