@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.db.models import Q
 
 from flows.actions import OFFERED
 from flows.actions.base import BadRule
@@ -133,9 +134,11 @@ class RuleForm(ScopedForm[Rule]):
         return lists.filter(seller=self.instance.flow.seller_id) if self.instance.flow_id else lists
 
     def _buyers(self, buyers: Any) -> Any:
-        """Those of the flow's seller; before the flow is chosen, of everybody whom the actor may see."""
-        seller = self.instance.flow.seller_id if self.instance.flow_id else None
-        return (buyers.filter(seller=seller) if seller else buyers).order_by("name")
+        """Those who buy on the flow; before it is chosen, everybody whom the actor may see."""
+        if self.instance.flow_id:
+            left_out = self.instance.excluded_buyers.values("pk") if self.instance.pk else ()
+            buyers = buyers.filter(Q(agreements__flow=self.instance.flow_id) | Q(pk__in=left_out)).distinct()
+        return buyers.order_by("name")
 
     def clean(self) -> dict[str, Any]:
         """Carry the parameters of the chosen action over to the row."""

@@ -50,7 +50,7 @@ def shown_params(action: str, params: dict[str, Any]) -> str:
     if action == "set_price_adjustment":
         return f"to ×\N{NO-BREAK SPACE}{params.get('value')}"
     if action == "step_cap":
-        step = f"by {params.get('percentage')}\N{NO-BREAK SPACE}%"
+        step = f"by {params.get('percentage')}\N{NO-BREAK SPACE}%".replace("-", "−")
         return f"{step}, between {params.get('min')} and {params.get('max')} a day"
     return f"“{params['message']}”" if params.get("message") else ""
 
@@ -108,7 +108,9 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
     @admin.display(description="Where", ordering="scope")
     def where(self, rule: Rule) -> str:
         left_out = ", ".join(sorted(buyer.name for buyer in rule.excluded_buyers.all()))
-        return f"{rule.get_scope_display()}{f', without {left_out}' if left_out else ''}"
+        feedback = rule.trigger == Rule.Trigger.FEEDBACK
+        whole = "Each lead" if feedback else rule.get_scope_display()
+        return f"{whole}{f', without {left_out}' if left_out else ''}"
 
     @admin.display(description="Enough is", ordering="evidence")
     def sureness(self, rule: Rule) -> str:

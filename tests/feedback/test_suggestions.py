@@ -245,7 +245,7 @@ def test_each_lead_has_its_own_suggestion_and_nobody_is_flooded(desk, contact, o
     assert [each.delivery for each in decisions] == rows
     assert not Alert.objects.exists()
     assert not SuppressionEntry.objects.exists()
-    assert words(owner.get("/decisions/")).count("Waits for approval") == 2
+    assert words(owner.get("/decisions/")).count("Waiting") == 2
     approve(owner, decisions[0])
     entry = SuppressionEntry.objects.filter(kind="email").get()
     assert (entry.value, entry.decision) == (rows[0].lead.email_normalised, decisions[0])
