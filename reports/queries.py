@@ -157,11 +157,12 @@ def active(question: Question) -> QuerySet[Delivery]:
 
 
 def decisions(question: Question, limit: int) -> list[Decision]:
-    """The latest decisions on whole sources that changed something."""
-    rows = visible_to(question.scope.actor, Decision.objects.all()).filter(
+    """The latest decisions on whole sources that changed something, or wait for a person to let them."""
+    meant = Decision.objects.exclude(status=Decision.Status.DISMISSED)
+    rows = visible_to(question.scope.actor, meant).filter(
         source__in=[each.pk for each in question.sources], delivery=None
     )
-    rows = rows.select_related("source", "flow", "rule")
+    rows = rows.select_related("source", "flow", "rule", "buyer", "reversed_by")
     return list(rows[:limit])
 
 

@@ -18,7 +18,7 @@ class GrantBonus(Action):
     """Grants ``amount``, in the flow's currency: once a decision on a source, or once for each lead.
 
     With “a source's quality” it is the source's, subject to the cool-down; with “each feedback” it is for
-    the one lead. It is noted, not paid: the decisions page and the admin list what stands. Undoing voids it;
+    the one lead. It is noted, not paid: the decisions page lists what stands. Undoing voids it;
     it is never deleted.
     """
 

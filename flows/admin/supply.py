@@ -87,10 +87,10 @@ class SourceAdmin(ScopedModelAdmin[Source]):
     form = SourceForm
     fieldsets = (
         (None, {"fields": ("flow", "name", "slug")}),
-        ("Status", {"fields": ("state", "status_reason")}),
+        ("Status", {"fields": ("state", "status_reason", "paused_for")}),
         ("Volume and price", {"fields": ("daily_cap", "base_price", "price_adjustment", "price")}),
     )
-    readonly_fields = ("state", "status_reason", "price")
+    readonly_fields = ("state", "status_reason", "paused_for", "price")
     fixed_after_add = ("flow",)
     prepopulated_fields = {"slug": ("name",)}
     actions = ("pause_many", "resume_many")
@@ -161,6 +161,12 @@ class SourceAdmin(ScopedModelAdmin[Source]):
     def state(self, source: Source) -> SafeString:
         tone = "good" if source.status == Source.Status.ACTIVE else "bad"
         return pill(tone, source.get_status_display())
+
+    @admin.display(description="Paused for", empty_value="nobody alone")
+    def paused_for(self, source: Source) -> str:
+        """The buyers for whom alone a rule has paused it; undone on the decisions page."""
+        pairs = source.by_buyer.filter(status=Source.Status.PAUSED).select_related("buyer")
+        return "; ".join(f"{pair.buyer}: {pair.status_reason}" for pair in pairs.order_by("buyer__name"))
 
     @admin.display(description="Cap, leads a day", ordering="daily_cap")
     def cap(self, source: Source) -> str:

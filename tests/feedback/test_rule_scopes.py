@@ -12,6 +12,7 @@ from flows import keys
 from flows.intake import LeadIn, take_leads
 from flows.models import Alert, Decision, IntakeRefusal, SourceBuyer
 from tests import factories as make
+from tests.admin_pages import url
 from tests.flows.conftest import Api
 
 PAIR = {"scope": "source_buyer"}
@@ -67,6 +68,13 @@ def test_routers_are_told_for_whom_it_is_paused(desk, grumbler):
     assert after.status_code == 200
     assert (after.json()["status"], after.json()["paused_for"]) == ("active", [grumbler.public_id])
     assert api.get(path, headers={"If-None-Match": after["ETag"]}).status_code == 304
+
+
+def test_the_sources_page_says_for_whom_and_why(desk, grumbler, world, as_user):
+    desk.rule(**PAIR)
+    desk.hear(20, buyer=grumbler, quality_score=1)
+    page = as_user(world.owner).get(url(desk.source, "change")).text
+    assert "Grumbler: Average quality with Grumbler 1.0" in page
 
 
 def test_each_buyer_is_decided_on_by_itself_in_one_look(desk, grumbler):
