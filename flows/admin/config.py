@@ -98,7 +98,7 @@ def _add_pattern(request: HttpRequest, flow: Flow, answers: dict[str, Any]) -> s
     return f"Added {names}, {state}.{kept}"
 
 
-SETTINGS = ("Feedback", {"fields": ("feedback_enabled", "update_window_days")})
+SETTINGS = ("Feedback", {"fields": ("feedback_enabled", "update_window_days", "event_id_is_credential")})
 PLACE = ("Place and money", {"fields": ("currency", "country", "timezone")})
 
 

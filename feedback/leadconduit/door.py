@@ -1,0 +1,205 @@
+"""The view: who asks, which delivery, what it is told, and the answer.
+
+Whoever has a key is known by it, from a header or, here alone, from ``key=``. Without one, the id of a lead
+is enough where its flow allows that (`Flow.event_id_is_credential`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from feedback.intake import intake
+from feedback.leadconduit import answers, asking
+from feedback.match import TEST_ID
+from feedback.models import Door
+from feedback.schema import compile_schema
+from feedback.submission import Origin, Receipt, Submission
+from flows import idempotency, keys, limits, request_log
+from flows.http import dumps, key_text, problem_of, refusal
+from flows.models import Agreement, Delivery, Flow, Outcome
+from flows.problems import ProblemError
+from flows.request_log import Trace
+from portal.access import Actor, visible_to
+
+METHODS = ("GET", "POST")
+OUTCOMES: Mapping[str, str] = {"conversion": Outcome.CONVERTED.value, "return": Outcome.RETURNED.value}
+FORBIDDEN = ("feedback_disabled", "outside_update_window")
+NO_KEY = "Send your API key in the header X-API-Key, or as key=."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``delivery``: the one that the caller is known by, where there is no key."""
+
+    actor: Actor
+    livemode: bool = True
+    delivery: Delivery | None = None
+
+
+def feedback(request: HttpRequest) -> HttpResponse:
+    """``GET|POST /feedback``: 201 with the outcome, 409 where it is forbidden; refusals in plain text."""
+    trace, headers = Trace(request), dict[str, str]()
+    try:
+        response = _answer(trace, headers)
+    except Exception as error:  # noqa: BLE001  # a program is answered, whatever happens
+        response = answers.plain(problem_of(error))
+    for name, value in headers.items():
+        response.headers.setdefault(name, value)
+    request_log.write(trace, response)
+    return response
+
+
+feedback.csrf_exempt = True  # type: ignore[attr-defined]  # a key is not sent by a browser on its own
+
+
+def _answer(trace: Trace, headers: dict[str, str]) -> HttpResponse:
+    request = trace.request
+    if request.method not in METHODS:
+        raise asking.refused(415, "Send GET or POST.", Allow=", ".join(METHODS))
+    kind = answers.kind_of(request)
+    asked = asking.parameters(request)
+    caller = _caller(trace, asked, headers)
+    trace.payload = {name: text for name, text in asked.items() if name != "key"}
+    status, data = _once(trace, asked, caller)
+    return answers.answer(data, status, kind)
+
+
+def _caller(trace: Trace, asked: Mapping[str, str], headers: dict[str, str]) -> Caller:
+    """ProblemError 401, 403 or 429."""
+    text = _key(trace.request, asked)
+    if not text:
+        return _known_by_id(trace.request, asked.get("event_id", ""), headers)
+    try:
+        trace.key, actor = keys.authenticate(text)
+    except keys.KeyOverError as error:
+        trace.key = error.key
+        raise
+    headers.update(limits.limiter().hit(str(trace.key.pk)))
+    if not actor.is_buyer:
+        detail = "This needs the API key of a buyer."
+        raise refusal(403, "key_not_allowed", "The API key does not allow this", detail)
+    return Caller(actor, trace.key.livemode)
+
+
+def _key(request: HttpRequest, asked: Mapping[str, str]) -> str:
+    try:
+        return key_text(request)
+    except ProblemError:
+        return asked.get("key", "")
+
+
+def _known_by_id(request: HttpRequest, event_id: str, headers: dict[str, str]) -> Caller:
+    """One query, whether the id is known, known in a flow that asks for keys, or not known at all."""
+    headers.update(limits.limiter().hit(f"address:{request.META.get('REMOTE_ADDR', '')}"))
+    found = list(
+        Delivery.objects.filter(public_id=event_id, flow__event_id_is_credential=True)
+        .exclude(public_id=TEST_ID)
+        .select_related("flow")[:2]
+    )
+    if len(found) != 1:
+        raise keys.unauthorised("missing_api_key", NO_KEY)
+    (delivery,) = found
+    actor = Actor("buyer", party_id=delivery.buyer_id, flow_ids=frozenset({delivery.flow_id}))
+    return Caller(actor, delivery=delivery)
+
+
+def _once(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, dict[str, Any]]:
+    """Do the work in one transaction; with an Idempotency-Key, once."""
+    request = trace.request
+    key = idempotency.key_of(request) if request.method == "POST" else None
+    if key is None or trace.key is None:
+        with transaction.atomic(durable=True):
+            return _work(trace, asked, caller)
+
+    def work() -> tuple[int, str]:
+        status, data = _work(trace, asked, caller)
+        return status, dumps(data)
+
+    kept = idempotency.once(trace.key, key, idempotency.fingerprint(request, request.body), work)
+    return kept.status, json.loads(kept.body)
+
+
+def _work(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, dict[str, Any]]:
+    event_id = asked.get("event_id", "")
+    if not event_id:
+        return 201, _error("Send event_id: the id of the lead, as it was delivered.")
+    if asked.get("type") not in OUTCOMES:
+        return 201, _error("Send type=conversion or type=return.")
+    found = _flows_with(event_id, caller)
+    if not found:
+        return 201, _error("No lead of yours has this event_id.")
+    if len(found) > 1:
+        return 201, _error("Two flows have a lead of yours with this event_id. Use their own addresses.")
+    (trace.flow,) = found
+    return _tell(trace.flow, event_id, asked, caller, trace)
+
+
+def _flows_with(event_id: str, caller: Caller) -> list[Flow]:
+    """The flows in which the caller has a delivery of that id; for the test lead, one that takes feedback."""
+    flows = visible_to(caller.actor, Flow.objects.all())
+    if event_id == TEST_ID:
+        return list(flows.order_by("-feedback_enabled", "pk")[:1])
+    mine = visible_to(caller.actor, Delivery.objects.filter(public_id=event_id))
+    return list(flows.filter(pk__in=mine.values("flow"))[:2])
+
+
+def _tell(
+    flow: Flow, event_id: str, asked: Mapping[str, str], caller: Caller, trace: Trace
+) -> tuple[int, dict[str, Any]]:
+    payload = {"lead_id": event_id, **_feedback(flow, asked)}
+    origin = Origin(
+        caller.actor,
+        Door.LEADCONDUIT,
+        livemode=caller.livemode,
+        request_id=getattr(trace.request, "request_id", ""),
+    )
+    delivery = _delivery(flow, event_id, caller)
+    agreement = Agreement.objects.filter(flow=flow, buyer=caller.actor.party_id).first()
+    status, outcome, reason = _taken(flow, payload, origin)
+    return status, answers.outcome_data(outcome, reason, delivery, agreement)
+
+
+def _feedback(flow: Flow, asked: Mapping[str, str]) -> dict[str, Any]:
+    """What is said, in the fields that the flow has: the outcome, or whether the lead converted."""
+    outcome, known = OUTCOMES[asked["type"]], compile_schema(flow).by_name
+    if "outcome" not in known and "converted" in known:
+        said: dict[str, Any] = {"converted": outcome == Outcome.CONVERTED}
+    else:
+        said = {"outcome": outcome}
+    return {**said, "reason": asked["reason"]} if asked.get("reason") else said
+
+
+def _taken(flow: Flow, payload: Mapping[str, Any], origin: Origin) -> tuple[int, str, str | None]:
+    """Status, outcome and reason."""
+    try:
+        (receipt,) = intake(flow, [Submission(0, payload)], origin)
+    except ProblemError as error:
+        if error.problem.code not in FORBIDDEN:
+            raise
+        return 409, "failure", error.problem.detail
+    return _said(receipt)
+
+
+def _said(receipt: Receipt) -> tuple[int, str, str | None]:
+    problem = receipt.problem
+    if problem is None:
+        return 201, "success", None
+    status = 409 if problem.code in FORBIDDEN else 201
+    return status, "failure", problem.as_text()
+
+
+def _delivery(flow: Flow, event_id: str, caller: Caller) -> Delivery:
+    if event_id == TEST_ID:
+        return Delivery(public_id=TEST_ID, flow=flow)
+    mine = visible_to(caller.actor, Delivery.objects.filter(flow=flow, public_id=event_id))
+    return mine.select_related("lead", "flow").get()
+
+
+def _error(reason: str) -> dict[str, Any]:
+    return answers.outcome_data("error", reason)

@@ -1,0 +1,388 @@
+"""The LeadConduit-compatible door, sentence by sentence of the contract, and what must not go wrong there."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from defusedxml import ElementTree as ET  # noqa: N817  # as everybody calls it
+from django.test import Client
+from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feedback.leadconduit.answers import outcome_data, xml
+from feedback.models import Door, Feedback
+from flows import keys, limits
+from flows.models import Agreement, Delivery, Field, Lead, RequestLog
+from tests import factories as make
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def ask(live_key):
+    """``ask("GET", event_id=…, type=…)``: with the key in a header, unless headers are given."""
+
+    def one(method: str = "GET", body: bytes | str = b"", content_type: str = "", headers=None, **query):
+        sent = {"X-API-Key": live_key} if headers is None else headers
+        extra = {"content_type": content_type} if content_type or body else {}
+        return Client().generic(method, "/feedback", body, headers=sent, query_params=query, **extra)
+
+    return one
+
+
+def events() -> list[dict]:
+    return [each.values for each in Feedback.objects.order_by("pk")]
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("conversion", "converted"), ("return", "returned")])
+def test_a_get_records(ask, world, lead, kind, outcome):
+    Lead.objects.update(first_name="Zoë", last_name="Ng", email="zoe@example.com", phone="5125550147")
+    Delivery.objects.update(price="25.000")
+    response = ask(event_id=lead, type=kind)
+    assert response.status_code == 201
+    assert response.json() == {
+        "outcome": "success",
+        "reason": None,
+        "lead": {
+            "id": lead,
+            "first_name": "Zoë",
+            "last_name": "Ng",
+            "email": "zoe@example.com",
+            "phone_1": "5125550147",
+        },
+        "price": "25.00",
+    }
+    world.delivery.refresh_from_db()
+    assert world.delivery.outcome == outcome
+    assert Feedback.objects.get().change_set.door == Door.LEADCONDUIT
+    assert response["Cache-Control"] == "no-store"
+    assert response["X-Request-Id"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ('{"type": "return", "reason": "Wrong number"}', "application/json"),
+        ("type=return&reason=Wrong+number", FORM),
+        ("<x><type>return</type><reason>Wrong number</reason></x>", "application/xml"),
+        ('<?xml version="1.0"?><a><type>return</type><reason>Wrong number</reason></a>', "text/xml"),
+        ('{"type": "return", "reason": "Wrong number"}', "application/json; charset=utf-8"),
+    ],
+)
+def test_a_post_says_it_in_json_form_or_xml(ask, lead, body, content_type):
+    assert ask("POST", body, content_type, event_id=lead).json()["outcome"] == "success"
+    assert events() == [{"outcome": "returned", "reason": "Wrong number"}]
+
+
+def test_the_address_wins_over_the_body(ask, lead):
+    body = json.dumps({"event_id": "evt_other", "type": "return"})
+    ask("POST", body, "application/json", event_id=lead, type="conversion")
+    assert events() == [{"outcome": "converted"}]
+
+
+def test_the_body_alone_is_enough(ask, lead):
+    ask("POST", json.dumps({"event_id": lead, "type": "conversion"}), "application/json")
+    assert events() == [{"outcome": "converted"}]
+
+
+def test_an_empty_post_needs_no_type(ask, lead):
+    assert ask("POST", event_id=lead, type="conversion").status_code == 201
+
+
+def test_said_again_it_is_recorded_once(ask, lead):
+    assert [ask(event_id=lead, type="conversion").json()["outcome"] for _ in range(2)] == ["success"] * 2
+    assert len(events()) == 1
+
+
+@pytest.mark.parametrize("accept", ["application/xml", "text/xml", "text/xml, application/json;q=0.1"])
+def test_xml_is_answered_where_it_is_asked_for(ask, live_key, lead, accept):
+    Lead.objects.update(first_name="<b>&\x07", last_name="]]>")
+    response = ask(headers={"X-API-Key": live_key, "Accept": accept}, event_id=lead, type="conversion")
+    assert response["Content-Type"].split(";")[0] in accept
+    result = ET.fromstring(response.content)
+    assert result.tag == "result"
+    assert result.findtext("outcome") == "success"
+    assert result.findtext("lead/first_name") == "<b>&"
+    assert result.findtext("lead/last_name") == "]]>"
+    assert [each.tag for each in result] == ["outcome", "reason", "lead", "price"]
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "application/json", "text/html, */*;q=0.1"])
+def test_json_is_the_default(ask, live_key, lead, accept):
+    headers = {"X-API-Key": live_key} | ({"Accept": accept} if accept else {})
+    response = ask(headers=headers, event_id=lead, type="conversion")
+    assert response["Content-Type"].startswith("application/json")
+
+
+# --- Refusals of the request: in plain text, and nothing stored ------------------------------------
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
+def test_other_methods_are_415(ask, lead, method):
+    response = ask(method, event_id=lead, type="conversion")
+    assert (response.status_code, response["Allow"]) == (415, "GET, POST")
+    assert not events()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        ("{", "application/json", 400),
+        ('{"type": "a", "type": "b"}', "application/json", 400),
+        ('{"type": ["conversion"]}', "application/json", 400),
+        ('{"reason": "\\u0000"}', "application/json", 400),
+        ('{"reason": "\\ud800"}', "application/json", 400),
+        ("[" * 60_000, "application/json", 400),
+        (json.dumps({"type": "conversion"}).encode("utf-16"), "application/json", 400),
+        ("reason=%00", FORM, 400),
+        (b"reason=\xff", FORM, 400),
+        ("<x><type>", "application/xml", 400),
+        ('<!DOCTYPE x [<!ENTITY a "b">]><x><type>&a;</type></x>', "application/xml", 400),
+        ('<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>', "text/xml", 400),
+        ("<x>" * 20_000, "application/xml", 400),
+        ("type: conversion", "text/yaml", 406),
+        ("type=conversion", "multipart/form-data; boundary=x", 406),
+        ("x" * 70_000, FORM, 413),
+    ],
+)
+def test_a_body_that_cannot_be_taken(ask, lead, body, content_type, status):
+    response = ask("POST", body, content_type, event_id=lead, type="conversion")
+    assert response.status_code == status
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response.content.decode().strip()
+    assert not events()
+
+
+def test_a_body_without_a_type_is_415(live_key, lead):
+    client = Client(headers={"X-API-Key": live_key})
+    response = client.generic("POST", f"/feedback?event_id={lead}", b"type=conversion", content_type="")
+    assert response.status_code == 415
+    assert response["Content-Type"].startswith("text/plain")
+
+
+def test_a_compressed_body_is_415(ask, live_key, lead):
+    headers = {"X-API-Key": live_key, "Content-Encoding": "gzip"}
+    assert ask("POST", b"\x1f\x8b", FORM, headers=headers, event_id=lead).status_code == 415
+
+
+def test_an_accept_of_neither_is_406(ask, live_key, lead):
+    headers = {"X-API-Key": live_key, "Accept": "text/csv"}
+    response = ask(headers=headers, event_id=lead, type="conversion")
+    assert (response.status_code, response["Content-Type"]) == (406, "text/plain; charset=utf-8")
+    assert not events()
+
+
+# --- What became of it ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"type": "conversion"}, "Send event_id"),
+        ({"event_id": "evt_nobody", "type": "conversion"}, "No lead of yours"),
+        ({"event_id": "evt_nobody", "type": "sold"}, "type=conversion or type=return"),
+        ({"event_id": "evt_nobody"}, "type=conversion or type=return"),
+    ],
+)
+def test_what_is_missing_or_unknown_is_an_error_with_a_way_out(ask, world, query, words):
+    response = ask(**query)
+    assert (response.status_code, response.json()["outcome"]) == (201, "error")
+    assert words in response.json()["reason"]
+    assert not events()
+
+
+def test_a_reason_off_the_list_is_a_failure(ask, world, lead):
+    Field.objects.filter(flow=world.flow, name="reason").delete()
+    Field.objects.create(flow=world.flow, name="reason", kind="text", choices=["Bad number"])
+    response = ask(event_id=lead, type="return", reason="Because")
+    assert (response.status_code, response.json()["outcome"]) == (201, "failure")
+    assert "allowed values" in response.json()["reason"]
+    assert not events()
+
+
+def test_a_flow_of_the_simple_pattern_is_told_whether_it_converted(ask, world, lead):
+    Field.objects.filter(flow=world.flow, name="outcome").delete()
+    ask(event_id=lead, type="conversion")
+    assert events() == [{"converted": True}]
+
+
+def test_feedback_that_is_forbidden_is_409(ask, world, lead):
+    world.flow.feedback_enabled = False
+    world.flow.save()
+    response = ask(event_id=lead, type="conversion")
+    assert (response.status_code, response.json()["outcome"]) == (409, "failure")
+    assert "does not take feedback" in response.json()["reason"]
+
+
+def test_outside_the_window_is_409(ask, world, lead):
+    Delivery.objects.update(delivered_at=timezone.now() - timezone.timedelta(days=400))
+    response = ask(event_id=lead, type="conversion")
+    assert (response.status_code, response.json()["outcome"]) == (409, "failure")
+    assert not events()
+
+
+def test_contact_and_price_are_shown_as_agreed(ask, world, lead):
+    Agreement.objects.update(shows_contact=False, shows_price=False)
+    data = ask(event_id=lead, type="conversion").json()
+    assert data["lead"] == {
+        "id": lead,
+        "first_name": None,
+        "last_name": None,
+        "email": None,
+        "phone_1": None,
+    }
+    assert data["price"] is None
+
+
+def test_another_tenants_lead_is_like_none(ask, other_world):
+    theirs = ask(event_id=other_world.delivery.public_id, type="conversion")
+    nobodys = ask(event_id="evt_nobody", type="conversion")
+    assert theirs.content == nobodys.content
+    assert not events()
+
+
+def test_one_id_in_two_flows_is_said_to_be_ambiguous(ask, world, lead):
+    flow = make.FlowFactory(seller=world.seller)
+    make.standard_fields(flow)
+    source = make.SourceFactory(flow=flow)
+    make.DeliveryFactory(lead__source=source, buyer=world.buyer, public_id=lead)
+    assert "Two flows" in ask(event_id=lead, type="conversion").json()["reason"]
+    assert not events()
+
+
+# --- Who asks ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["query", "form", "json", "xml", "bearer", "basic"])
+def test_the_key_may_come_in_many_ways(ask, live_key, lead, place):
+    import base64
+
+    basic = base64.b64encode(f"X:{live_key}".encode()).decode()
+    sent = {
+        "query": {"key": live_key},
+        "form": {"body": f"key={live_key}", "content_type": FORM},
+        "json": {"body": json.dumps({"key": live_key}), "content_type": "application/json"},
+        "xml": {"body": f"<x><key>{live_key}</key></x>", "content_type": "text/xml"},
+        "bearer": {"headers": {"Authorization": f"Bearer {live_key}"}},
+        "basic": {"headers": {"Authorization": f"Basic {basic}"}},
+    }[place]
+    method = "POST" if "body" in sent else "GET"
+    response = ask(method, **{"headers": {}, **sent}, event_id=lead, type="conversion")
+    assert response.json()["outcome"] == "success"
+
+
+def test_a_key_in_the_address_is_in_no_log(ask, live_key, lead, caplog):
+    with caplog.at_level(logging.DEBUG):
+        ask(headers={}, key=live_key, event_id=lead, type="conversion")
+        ask("POST", f"key={live_key}&type=return", FORM, headers={}, event_id=lead)
+        ask(headers={}, key=live_key, event_id=lead)
+    secret = live_key[-20:]
+    assert secret not in caplog.text
+    logged = list(RequestLog.objects.values())
+    assert len(logged) == 3
+    assert secret not in repr(logged)
+    assert logged[0]["lead_id"] == lead
+
+
+def test_the_key_in_the_address_is_for_this_door_only(live_key, lead, world):
+    response = Client().post(
+        f"/flows/{world.flow.public_id}/feedback?key={live_key}",
+        json.dumps({"lead_id": lead, "outcome": "converted"}),
+        content_type="application/json",
+    )
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "ll_live_nonsense"}])
+def test_without_a_key_nothing_is_told(ask, lead, headers):
+    response = ask(headers=headers, event_id=lead, type="conversion")
+    assert (response.status_code, response["Content-Type"]) == (401, "text/plain; charset=utf-8")
+    assert not events()
+
+
+def test_a_sellers_key_is_of_the_wrong_kind(ask, world, lead):
+    key = keys.issue(name="Mine", seller=world.seller)[1]
+    assert ask(headers={"X-API-Key": key}, event_id=lead, type="conversion").status_code == 403
+
+
+def test_a_key_of_other_flows_does_not_find_the_lead(ask, world, lead):
+    flow = make.FlowFactory(seller=world.seller)
+    Agreement.objects.create(flow=flow, buyer=world.buyer)
+    key = keys.issue(name="Limited", buyer=world.buyer, flows=[flow])[1]
+    data = ask(headers={"X-API-Key": key}, event_id=lead, type="conversion").json()
+    assert data["outcome"] == "error"
+
+
+def test_a_test_key_records_nothing(ask, world, lead):
+    key = keys.issue(name="Trying", buyer=world.buyer, livemode=False)[1]
+    assert ask(headers={"X-API-Key": key}, event_id=lead, type="conversion").json()["outcome"] == "success"
+    assert not events()
+
+
+def test_the_lead_for_trying_out(ask, world):
+    data = ask(event_id="evt_test", type="conversion").json()
+    assert (data["outcome"], data["lead"]["id"], data["price"]) == ("success", "evt_test", None)
+    assert not events()
+
+
+def test_an_id_is_a_credential_only_where_the_flow_says_so(ask, world, lead, other_world):
+    asked = {"headers": {}, "type": "conversion"}
+    refused = [ask(event_id=each, **asked) for each in (lead, "evt_nobody", "evt_test", "")]
+    assert {(each.status_code, each.content) for each in refused} == {(401, refused[0].content)}
+    world.flow.event_id_is_credential = True
+    world.flow.save()
+    assert ask(event_id=lead, **asked).json()["outcome"] == "success"
+    assert ask(event_id="evt_test", **asked).status_code == 401
+    assert ask(event_id=other_world.delivery.public_id, **asked).status_code == 401
+    assert len(events()) == 1
+
+
+def test_an_unknown_id_costs_what_a_known_one_does(ask, world, lead, django_assert_num_queries):
+    for event_id in (lead, "evt_nobody"):
+        with django_assert_num_queries(1):
+            ask(headers={}, event_id=event_id, type="conversion")
+
+
+def test_calls_without_a_key_are_limited_by_address(ask, world, lead, settings):
+    settings.API_RATE_LIMIT = "2/minute"
+    limits._limiter.cache_clear()
+    answers = [ask(headers={}, event_id="evt_guess", type="conversion").status_code for _ in range(3)]
+    assert answers == [401, 401, 429]
+    limits._limiter.cache_clear()
+
+
+def test_an_idempotency_key_gets_the_first_answer_again(ask, live_key, lead):
+    headers = {"X-API-Key": live_key, "Idempotency-Key": "k1"}
+    first, again = (ask("POST", headers=headers, event_id=lead, type="conversion") for _ in range(2))
+    assert first.content == again.content
+    other = ask("POST", headers=headers, event_id=lead, type="return")
+    assert other.status_code == 422
+    assert len(events()) == 1
+
+
+def test_the_number_of_queries(ask, lead, django_assert_max_num_queries):
+    with django_assert_max_num_queries(22):
+        ask(event_id=lead, type="conversion")
+
+
+# --- Whatever is sent --------------------------------------------------------------------------------
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(
+    body=st.binary(max_size=200),
+    content_type=st.sampled_from(["application/json", FORM, "application/xml", "text/xml", "", "x/y"]),
+    method=st.sampled_from(["GET", "POST"]),
+)
+def test_no_bytes_are_a_fault_of_ours(ask, lead, body, content_type, method):
+    assert ask(method, body, content_type, event_id=lead).status_code < 500
+
+
+@given(st.text())
+def test_any_name_can_be_written_as_xml(name):
+    data = outcome_data("error", name)
+    text = xml("result", data).encode(errors="replace").decode()
+    assert ET.fromstring(text).findtext("outcome") == "error"
