@@ -1,16 +1,14 @@
-"""The form of one delivery's feedback, made of its flow's schema; and the form of an upload."""
+"""The form of one delivery's feedback, made of its flow's schema."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
-from django.conf import settings
-from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from feedback.desk import Sheet
@@ -18,7 +16,7 @@ from feedback.present import value_json
 from feedback.schema import FieldSpec
 from feedback.schema.spec import TIMESTAMP
 from feedback.wording import QUALITIES
-from flows.models import Flow, Outcome
+from flows.models import Outcome
 
 LONG_TEXTS = ("notes", "recommendations")
 LOCAL = "%Y-%m-%dT%H:%M:%S"  # as a datetime-local input takes it
@@ -152,34 +150,3 @@ def _widget(spec: FieldSpec, now: str) -> forms.Widget:
         return forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"})
     numeric = {"inputmode": "decimal"} if spec.kind in ("money", "decimal", "integer") else {}
     return forms.TextInput(attrs={"autocomplete": "off", **numeric})
-
-
-class UploadForm(forms.Form):
-    """A file, and the flow whose leads it speaks of."""
-
-    flow = forms.ChoiceField(help_text="Whose leads the file speaks of.")
-    file = forms.FileField(
-        label="File",
-        help_text="Drop it here, or choose it. Nothing is recorded before you have seen what is in it.",
-        max_length=255,
-        allow_empty_file=True,  # the reader has better words for it
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
-    )
-
-    def __init__(self, flows: Sequence[Flow], *args: Any, too_large: bool = False, **kwargs: Any) -> None:
-        """``too_large``: the file was longer than may be kept, so it was not."""
-        super().__init__(*args, **kwargs)
-        self.flows = {flow.public_id: flow for flow in flows}
-        self.too_large = too_large
-        field = self.fields["flow"]
-        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # declared above
-        field.choices = [(flow.public_id, flow.name) for flow in flows]
-        if len(flows) == 1:
-            field.initial, field.widget = flows[0].public_id, forms.HiddenInput()
-        if too_large:
-            limit = filesizeformat(settings.UPLOAD_MAX_BYTES)
-            message = f"The file is larger than {limit}. Split it and upload the parts."
-            self.fields["file"].error_messages["required"] = message
-
-    def clean_flow(self) -> Flow:
-        return self.flows[self.cleaned_data["flow"]]

@@ -127,7 +127,7 @@ class LeadTable(Table):
 
 
 UPLOAD_TONES = {
-    "draft": "warn",
+    "draft": "neutral",
     "checking": "info",
     "checked": "warn",
     "queued": "info",
@@ -136,6 +136,16 @@ UPLOAD_TONES = {
     "failed": "bad",
     "undone": "warn",
 }
+
+
+def upload_words(upload: Upload) -> dict[str, Any]:
+    """The upload with its status in words, the tone of it, and whether a person is to go on with it."""
+    return {
+        "upload": upload,
+        "label": "Draft" if upload.status == Upload.Status.DRAFT else upload.get_status_display(),
+        "tone": UPLOAD_TONES[upload.status],
+        "goes_on": upload.status in Upload.PREPARING,
+    }
 
 
 class UploadTable(Table):
@@ -164,8 +174,7 @@ class UploadTable(Table):
         return when(value)
 
     def render_status(self, record: Upload) -> SafeString:
-        label, tone = record.get_status_display(), UPLOAD_TONES[record.status]
-        return format_html('<span class="pill pill--{}">{}</span>', tone, label)
+        return render_to_string("feedback/cells/upload_status.html", upload_words(record))
 
     def render_rows(self, value: int) -> str:
         return f"{value:,}"

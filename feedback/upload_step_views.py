@@ -1,4 +1,8 @@
-"""The pages between choosing a file and recording it: columns, check, matches (`feedback.upload_steps`)."""
+"""The pages between choosing a file and recording it (`feedback.upload_steps`): columns and check.
+
+A page that was left open while the file moved on (in another tab, by a colleague) changes nothing: its
+sender is told, and shown where the file stands.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,26 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from feedback import proposals, upload_steps
-from feedback.mapping import Mapping, meanings
-from feedback.models import ProposedMatch, RefusedRow, Upload
+from feedback import upload_steps
+from feedback.mapping import Mapping
+from feedback.models import Upload
+from feedback.proposals import may_propose
 from feedback.reader import UnreadableError
 from feedback.schema import compile_schema
-from feedback.upload_forms import LEFT_OUT, ReadingForm, choices_of, mapping_of
-from feedback.upload_steps import value_of
+from feedback.tidying import KEEP_DRAFTS
+from feedback.upload_findings import samples_of, unknown_of
+from feedback.upload_forms import LEAVE_OUT, Meanings, ReadingForm, mapping_of, reading_key, targets_of
 from flows.problems import ProblemError
-from portal.access import BUYERS, ActorRequest, allow, get_or_404, visible_to
+from portal.access import BUYERS, ActorRequest, allow, get_or_404
 
-SHOWN = 50  # refused rows on the page
-MATCHES = 50  # on one page
 Status = Upload.Status
-STEPS = ((1, "File"), (2, "Columns"), (3, "Check"), (4, "Result"))
+STEPS = ((1, "File"), (2, "Columns"), (3, "Check"), (4, "Done"))
 STEP_URLS = {Status.DRAFT: "upload-columns", Status.CHECKING: "upload-check", Status.CHECKED: "upload-check"}
+MOVED_ON = "This file has moved on since you opened the page. Nothing was changed by what you sent."
+READ_OTHERWISE = "This file is read in another way since you opened the page. Look at its columns again."
 
 
 def step_of(upload: Upload) -> str:
@@ -33,240 +40,208 @@ def step_of(upload: Upload) -> str:
     return STEP_URLS.get(Status(upload.status), "upload-detail")
 
 
+def upload_or_404(request: ActorRequest, upload_id: str) -> Upload:
+    """The buyer's upload with its flow and its person."""
+    rows = Upload.objects.select_related("flow", "user")
+    return get_or_404(request.actor, rows, public_id=upload_id)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow(*BUYERS)
 def upload_columns(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """How the file was read, what its columns and values are. POST keeps that, and checks it if asked."""
-    upload = _upload(request, upload_id)
+    upload = upload_or_404(request, upload_id)
     if not upload_steps.can_discard(upload):
-        return _too_late(request, upload)
-    if request.method != "POST":
-        return render(request, "feedback/upload_columns.html", _columns(upload))
-    return _keep_columns(request, upload)
+        return moved_on(request, upload)
+    if request.method == "POST":
+        return _keep_columns(request, upload)
+    return render(request, "feedback/upload_columns.html", _columns(upload))
 
 
 def _keep_columns(request: ActorRequest, upload: Upload) -> HttpResponseBase:
-    shown, asked = upload_steps.preview(upload), request.POST.get("do", "")
-    mapping = mapping_of(request.POST, shown.mapping, shown.schema, shown.peek.width)
+    if "column-0" in request.POST and request.POST.get("reading") != reading_key(upload):
+        return told(request, upload, READ_OTHERWISE)
+    checks = request.POST.get("do") == "check"
+    shown = upload_steps.preview(upload)
+    mapping = mapping_of(request.POST, shown.mapping, shown.schema, len(shown.names), sure=checks)
     try:
         upload_steps.set_mapping(upload, mapping)
-        if asked == "check":
+        if checks:
             upload_steps.check(upload)
     except ProblemError as error:
-        return _refused(request, upload, error)
+        return told(request, upload, error.problem.detail)
     except ValueError:  # the page says what is missing
-        upload.refresh_from_db()
-        context = {**_columns(upload), "insist": True}
-        return render(request, "feedback/upload_columns.html", context, status=422)
-    if asked == "check":
-        return redirect("upload-check", upload.public_id)
+        return _columns_again(request, upload)
     if request.htmx:
-        upload.refresh_from_db()
-        return render(request, "feedback/upload_columns.html#mapping", _columns(upload))
-    return redirect("upload-columns", upload.public_id)
+        return _columns_again(request, upload)
+    return redirect("upload-check" if checks else "upload-columns", upload.public_id)
+
+
+def _columns_again(request: ActorRequest, upload: Upload) -> HttpResponseBase:
+    """As they were kept: to htmx what depends on them, else the whole page with its faults."""
+    upload.refresh_from_db()
+    if request.htmx:
+        return render(request, "feedback/upload_columns.html#meanings", _columns(upload))
+    context = {**_columns(upload), "insist": True}
+    return render(request, "feedback/upload_columns.html", context, status=422)
 
 
 @require_POST
 @allow(*BUYERS)
 def upload_reading(request: ActorRequest, upload_id: str) -> HttpResponseBase:
-    """Read the file otherwise, or forget what is remembered of such files."""
-    upload = _upload(request, upload_id)
+    """Read the file otherwise."""
+    upload = upload_or_404(request, upload_id)
     form = ReadingForm(request.POST)
-    try:
-        if request.POST.get("do") == "afresh":
-            upload_steps.start_afresh(upload)
-        elif form.is_valid():
+    if form.is_valid():
+        try:
             upload_steps.set_reading(upload, **form.cleaned_data)
-        else:
-            messages.error(request, "Choose one of the ways offered.")
-    except UnreadableError as error:
-        messages.error(request, f"The file cannot be read so. {error}")
+        except UnreadableError as error:
+            form.add_error(None, f"It cannot be read so. {error}")
+        except ProblemError as error:
+            return told(request, upload, error.problem.detail)
+    elif not upload_steps.can_discard(upload):
+        return moved_on(request, upload)
+    if not (form.errors or request.htmx):
+        return redirect("upload-columns", upload.public_id)
+    upload.refresh_from_db()
+    context = _columns(upload) | ({"reading": form} if form.errors else {})
+    part = "#columns" if request.htmx else ""
+    status = 422 if form.errors else 200
+    return render(request, f"feedback/upload_columns.html{part}", context, status=status)
+
+
+@require_POST
+@allow(*BUYERS)
+def upload_afresh(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """Guess columns and values without what is remembered of such files."""
+    upload = upload_or_404(request, upload_id)
+    try:
+        upload_steps.start_afresh(upload)
     except ProblemError as error:
-        return _refused(request, upload, error)
+        return told(request, upload, error.problem.detail)
     return redirect("upload-columns", upload.public_id)
+
+
+def _columns(upload: Upload) -> dict[str, Any]:
+    shown, by_contact = upload_steps.preview(upload), may_propose(upload)
+    known = upload_steps.remembered(upload)
+    stands = known is not None and known.mapping.get("columns") == upload.mapping.get("columns")
+    fields = [Meanings.of(shown.schema, each.name, each.values) for each in shown.values]
+    return {
+        "upload": upload,
+        "shown": shown,
+        "reading": ReadingForm.of(upload),
+        "reading_key": reading_key(upload),
+        "groups": targets_of(shown.schema, upload.flow.currency, by_contact=by_contact),
+        "by_contact": by_contact,
+        "remembered": known if stands else None,
+        "fields": [field for field in fields if field.values],
+        "asked": sum(len(field.values) for field in fields),
+        "leave_out": LEAVE_OUT,
+        "kept_days": KEEP_DRAFTS.days,
+        "step": 2,
+        "steps": STEPS,
+    }
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow(*BUYERS)
 def upload_check(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """What the worker found in the rows. POST: take these meanings of values, and look again."""
-    upload = _upload(request, upload_id)
+    upload = upload_or_404(request, upload_id)
     if not upload_steps.can_discard(upload):
-        return _too_late(request, upload)
+        return moved_on(request, upload)
     if request.method == "POST":
         return _check_again(request, upload)
     if upload.status == Status.DRAFT:
-        return redirect("upload-columns", upload.public_id)
-    part = "#progress" if request.htmx and not request.htmx.boosted else ""
+        return moved_on(request, upload)
+    part = "#check" if request.htmx else ""
     return render(request, f"feedback/upload_check.html{part}", _check(request, upload))
 
 
 def _check_again(request: ActorRequest, upload: Upload) -> HttpResponseBase:
     old, schema = Mapping.from_json(upload.mapping), compile_schema(upload.flow)
+    mapping = mapping_of(request.POST, old, schema, len(old.columns), sure=True)
     try:
-        upload_steps.set_mapping(upload, mapping_of(request.POST, old, schema, len(old.columns)))
+        upload_steps.set_mapping(upload, mapping)
         upload_steps.check(upload)
     except ProblemError as error:
-        return _refused(request, upload, error)
+        return told(request, upload, error.problem.detail)
     except ValueError as error:
         messages.error(request, str(error))
         return redirect("upload-columns", upload.public_id)
     return redirect("upload-check", upload.public_id)
 
 
-@require_POST
-@allow(*BUYERS)
-def upload_confirm(request: ActorRequest, upload_id: str) -> HttpResponseBase:
-    """Record the file."""
-    upload = _upload(request, upload_id)
-    try:
-        upload_steps.confirm(upload)
-    except ProblemError as error:
-        return _refused(request, upload, error)
-    return redirect("upload-detail", upload.public_id)
-
-
-@require_POST
-@allow(*BUYERS)
-def upload_discard(request: ActorRequest, upload_id: str) -> HttpResponseBase:
-    """Forget the file."""
-    upload = _upload(request, upload_id)
-    try:
-        upload_steps.discard(upload)
-    except ProblemError as error:
-        return _refused(request, upload, error)
-    messages.success(request, f"{upload.filename} was discarded. Nothing of it was recorded.")
-    return redirect("upload-list")
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@allow(*BUYERS)
-def upload_matches(request: ActorRequest, upload_id: str) -> HttpResponseBase:
-    """The leads proposed for rows without a known id; POST accepts or withdraws some."""
-    upload = _upload(request, upload_id)
-    if upload.status != Status.CHECKED:
-        return _too_late(request, upload)
-    if request.method == "POST":
-        return _answer_matches(request, upload)
-    return render(request, "feedback/upload_matches.html", _matches(request, upload))
-
-
-def _answer_matches(request: ActorRequest, upload: Upload) -> HttpResponseBase:
-    asked = request.POST.get("do", "")
-    chosen = [int(each) for each in request.POST.getlist("match") if each.isdecimal() and len(each) < 19]
-    try:
-        if asked.startswith("all-") and asked[4:] in ProposedMatch.Basis.values:
-            count, done = proposals.accept_all(upload, asked[4:]), "accepted"
-        elif asked == "withdraw":
-            count, done = proposals.withdraw(upload, chosen), "withdrawn"
-        else:
-            count, done = proposals.accept(upload, chosen), "accepted"
-    except ProblemError as error:
-        return _refused(request, upload, error)
-    except ValueError as error:
-        messages.error(request, str(error))
-    else:
-        said = f"{count:,} {'match' if count == 1 else 'matches'} {done}."
-        messages.success(request, said if count else "Tick the matches first.")
-    return redirect(request.get_full_path())
-
-
-def _upload(request: ActorRequest, upload_id: str) -> Upload:
-    rows = Upload.objects.select_related("flow", "user")
-    return get_or_404(request.actor, rows, public_id=upload_id)
-
-
-def _columns(upload: Upload) -> dict[str, Any]:
-    shown = upload_steps.preview(upload)
-    return {
-        "upload": upload,
-        "shown": shown,
-        "reading": ReadingForm.of(upload),
-        "groups": choices_of(upload, shown.schema),
-        "remembered": upload_steps.remembered(upload),
-        "pass_over": LEFT_OUT,
-        "step": 2,
-        "steps": STEPS,
-    }
-
-
 def _check(request: ActorRequest, upload: Upload) -> dict[str, Any]:
     found, checked = upload.findings, upload.status == Status.CHECKED
-    refused = visible_to(request.actor, RefusedRow.objects.filter(upload=upload))
     accepted = upload.proposals.filter(accepted=True).count() if checked and found["proposed"] else 0
+    unknown = unknown_of(upload) if checked else []
     return {
         "upload": upload,
         "found": found,
         "checked": checked,
         "failed": upload.status == Status.FAILED,
         "percent": int(100 * upload.share_done),
-        "refused": refused[:SHOWN] if checked and upload.rejected else [],
-        "unknown": _unknown(upload),
+        "samples": samples_of(upload, request.actor) if checked else [],
+        "unknown": unknown,
+        "unknown_values": sum(len(field.values) for field in unknown),
         "accepted": accepted,
+        "open": found["proposed"] - accepted if checked else 0,
         "to_record": found["new"] + found["changed"] + accepted if checked else 0,
-        "pass_over": LEFT_OUT,
+        "leave_out": LEAVE_OUT,
+        "kept_days": KEEP_DRAFTS.days,
         "step": 3,
         "steps": STEPS,
     }
 
 
-def _unknown(upload: Upload) -> list[dict[str, Any]]:
-    """The texts without a meaning, field by field, each with what is most likely meant."""
-    schema, mapping = compile_schema(upload.flow), Mapping.from_json(upload.mapping)
-    texts = meanings(schema)
-    known = {name: seen for name, seen in upload.findings.get("unknown", {}).items() if name in texts}
-    return [
-        {
-            "name": name,
-            "meanings": texts[name],
-            "values": [
-                value for text, count in seen if (value := value_of(mapping, schema, name, text, count))
-            ],
-        }
-        for name, seen in known.items()
-    ]
+@require_POST
+@allow(*BUYERS)
+def upload_confirm(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """Record the file. Said twice, it is recorded once, and the page shows that it was."""
+    upload = upload_or_404(request, upload_id)
+    try:
+        upload_steps.confirm(upload)
+    except ProblemError as error:
+        return told(request, upload, error.problem.detail)
+    return redirect("upload-detail", upload.public_id)
 
 
-def _matches(request: ActorRequest, upload: Upload) -> dict[str, Any]:
-    rows = visible_to(request.actor, proposals.ordered(upload))
-    after = _place(request.GET.get("after", ""))
-    page = list(proposals.beyond(rows, after)[: MATCHES + 1])
-    last = page[MATCHES - 1] if len(page) > MATCHES else None
-    return {
-        "upload": upload,
-        "matches": page[:MATCHES],
-        "after": f"{last.confidence}-{last.line}-{last.pk}" if last else "",
-        "begun": bool(after),
-        "waiting": [
-            (basis, ProposedMatch.Basis(basis).label, count)
-            for basis, count in proposals.waiting(upload).items()
-            if count
-        ],
-        "accepted": rows.filter(accepted=True).count(),
-        "step": 3,
-        "steps": STEPS,
-    }
+@require_http_methods(["GET", "HEAD", "POST"])
+@allow(*BUYERS)
+def upload_discard(request: ActorRequest, upload_id: str) -> HttpResponseBase:
+    """Ask; then forget the file."""
+    upload = upload_or_404(request, upload_id)
+    if request.method != "POST":
+        if not upload_steps.can_discard(upload):
+            return moved_on(request, upload)
+        context = {"upload": upload, "back": step_of(upload)}
+        return render(request, "feedback/upload_discard.html", context)
+    try:
+        upload_steps.discard(upload)
+    except ProblemError as error:
+        return told(request, upload, error.problem.detail)
+    messages.success(request, f"{upload.filename} was discarded. Nothing of it was recorded.")
+    return redirect("upload-list")
 
 
-def _place(text: str) -> tuple[int, int, int] | None:
-    parts = text.split("-")
-    if len(parts) != 3 or not all(part.isdecimal() and len(part) < 19 for part in parts):
-        return None
-    confidence, line, pk = map(int, parts)
-    return confidence, line, pk
-
-
-def _refused(request: ActorRequest, upload: Upload, error: ProblemError) -> HttpResponseBase:
-    """A decision taken on a page that is no longer true: 409, and the way on."""
-    context = {"upload": upload, "detail": error.problem.detail}
-    return render(request, "feedback/upload_stale.html", context, status=error.problem.status)
-
-
-def _too_late(request: ActorRequest, upload: Upload) -> HttpResponseBase:
-    """The file is at another step by now."""
+def moved_on(request: ActorRequest, upload: Upload) -> HttpResponseBase:
+    """The file is at another step by now: whoever looks goes there, whoever sent something is told first."""
     if request.method == "POST":
-        detail = "This file has moved on since you opened the page. Nothing was changed by what you sent."
-        return render(request, "feedback/upload_stale.html", {"upload": upload, "detail": detail}, status=409)
-    if request.htmx and not request.htmx.boosted:
-        return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return told(request, upload, MOVED_ON)
+    if request.htmx:
+        return HttpResponse(
+            status=204, headers={"HX-Redirect": reverse(step_of(upload), args=[upload.public_id])}
+        )
     return redirect(step_of(upload), upload.public_id)
+
+
+def told(request: ActorRequest, upload: Upload, detail: str) -> HttpResponseBase:
+    """What was sent no longer fits the file: 409 and the way on; htmx goes there and finds it said."""
+    if request.htmx:
+        messages.warning(request, detail)
+        return HttpResponse(
+            status=204, headers={"HX-Redirect": reverse("upload-detail", args=[upload.public_id])}
+        )
+    return render(request, "feedback/upload_stale.html", {"upload": upload, "detail": detail}, status=409)

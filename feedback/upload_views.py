@@ -15,12 +15,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from feedback.csv_template import csv_template
 from feedback.desk import Desk
-from feedback.forms import UploadForm
 from feedback.models import RefusedRow, Upload
 from feedback.reader import UnreadableError
 from feedback.schema import compile_schema
 from feedback.tables import UPLOAD_TONES, UploadTable
 from feedback.upload_bodies import CappedUploadHandler
+from feedback.upload_forms import UploadForm
 from feedback.upload_rows import refused_file
 from feedback.upload_step_views import STEPS, step_of
 from feedback.upload_steps import begin, words_of
@@ -62,7 +62,7 @@ def _create(request: ActorRequest) -> HttpResponseBase:
         try:
             upload = begin(request.actor, form.cleaned_data["flow"], form.cleaned_data["file"])
         except UnreadableError as error:
-            form.add_error("file", f"{error} Nothing was kept.")
+            form.add_error("file", str(error))
         else:
             return redirect("upload-columns", upload.public_id)
     context = {
@@ -97,20 +97,20 @@ def upload_detail(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     upload = _upload(request, upload_id)
     if (step := step_of(upload)) != "upload-detail":
         return redirect(step, upload.public_id)
-    return render(request, "feedback/upload_detail.html", _progress(request, upload_id))
+    return render(request, "feedback/upload_detail.html", _progress(request, upload))
 
 
 @require_safe
 @allow(*BUYERS)
 def upload_progress(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """The middle of that page, which asks for itself every second until the file is done."""
-    if not request.htmx:
-        return redirect("upload-detail", _upload(request, upload_id).public_id)
-    return render(request, "feedback/upload_detail.html#progress", _progress(request, upload_id))
-
-
-def _progress(request: ActorRequest, upload_id: str) -> dict[str, Any]:
     upload = _upload(request, upload_id)
+    if not request.htmx:
+        return redirect("upload-detail", upload.public_id)
+    return render(request, "feedback/upload_detail.html#progress", _progress(request, upload))
+
+
+def _progress(request: ActorRequest, upload: Upload) -> dict[str, Any]:
     refused = visible_to(request.actor, RefusedRow.objects.filter(upload=upload))
     return {
         "upload": upload,
@@ -129,7 +129,8 @@ def _progress(request: ActorRequest, upload_id: str) -> dict[str, Any]:
 def upload_errors(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """The refused rows as a file, to be mended and uploaded again."""
     upload = _upload(request, upload_id)
-    if not upload.rejected:
+    stands = upload.status not in (Upload.Status.DRAFT, Upload.Status.CHECKING)
+    if not (upload.rejected and stands):
         raise Http404("No row of this file was refused.")
     return StreamingHttpResponse(
         refused_file(upload),

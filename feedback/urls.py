@@ -7,15 +7,18 @@ from feedback import (
     developer_views,
     guide_views,
     lead_views,
+    leadconduit,
     reading,
     undo_views,
     upload_api,
+    upload_match_views,
     upload_step_views,
     upload_views,
 )
 from feedback.openapi import openapi
 
 urlpatterns: list[URLPattern] = [
+    path("feedback", leadconduit.feedback, name="leadconduit-feedback"),
     path("flows/<str:flow_id>/feedback", api.feedback, name="api-feedback"),
     path("flows/<str:flow_id>/feedback/batch", batches.batch, name="api-feedback-batch"),
     path("flows/<str:flow_id>/leads/<str:lead_id>", reading.lead, name="api-lead"),
@@ -42,8 +45,9 @@ urlpatterns: list[URLPattern] = [
     path("uploads/<str:upload_id>/", upload_views.upload_detail, name="upload-detail"),
     path("uploads/<str:upload_id>/columns/", upload_step_views.upload_columns, name="upload-columns"),
     path("uploads/<str:upload_id>/reading/", upload_step_views.upload_reading, name="upload-reading"),
+    path("uploads/<str:upload_id>/afresh/", upload_step_views.upload_afresh, name="upload-afresh"),
     path("uploads/<str:upload_id>/check/", upload_step_views.upload_check, name="upload-check"),
-    path("uploads/<str:upload_id>/matches/", upload_step_views.upload_matches, name="upload-matches"),
+    path("uploads/<str:upload_id>/matches/", upload_match_views.upload_matches, name="upload-matches"),
     path("uploads/<str:upload_id>/confirm/", upload_step_views.upload_confirm, name="upload-confirm"),
     path("uploads/<str:upload_id>/discard/", upload_step_views.upload_discard, name="upload-discard"),
     path("uploads/<str:upload_id>/progress/", upload_views.upload_progress, name="upload-progress"),

@@ -146,7 +146,7 @@ def test_a_file_over_the_limit_is_refused_with_the_limit(client, world, settings
 def test_a_form_without_a_file_says_so(client, world):
     response = client.post("/uploads/new/", {"flow": world.flow.public_id})
     assert response.status_code == 422
-    assert "This field is required" in response.content.decode()
+    assert "Choose a file, or drop one here" in response.content.decode()
 
 
 def test_no_upload_without_the_token(world):

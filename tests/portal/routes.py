@@ -75,6 +75,7 @@ class Admin:
     actions: tuple[str, ...] = ()
 
 
+ODD_METHODS = ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
 # For everybody, logged in or not: method → the statuses that a stranger gets.
 PUBLIC: dict[str, dict[str, set[int]]] = {
     "healthz": {"GET": {200}, "HEAD": {200}},
@@ -88,6 +89,8 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     "account_reset_password_from_key": {method: {200} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")},
     "account_reset_password_from_key_done": {"GET": {200}, "HEAD": {200}},
     "guide-shared": {"GET": {404}, "HEAD": {404}},
+    # Its own way of answering: tests/feedback/test_leadconduit.py
+    "leadconduit-feedback": {"GET": {401}, "POST": {401}, **dict.fromkeys(ODD_METHODS, {415})},
 }
 PUBLIC_ARGS: dict[str, tuple] = {
     "account_reset_password_from_key": ("1", "no-such-key"),
@@ -116,10 +119,11 @@ PAGES: dict[str, Page] = {
     "upload-undo": Page(BUYERS, READ | POST, args=of(Upload)),
     "upload-columns": Page(BUYERS, READ | POST, args=of(Upload)),
     "upload-reading": Page(BUYERS, POST, args=of(Upload)),
+    "upload-afresh": Page(BUYERS, POST, args=of(Upload)),
     "upload-check": Page(BUYERS, READ | POST, args=of(Upload)),
     "upload-matches": Page(BUYERS, READ | POST, args=of(Upload)),
     "upload-confirm": Page(BUYERS, POST, args=of(Upload)),
-    "upload-discard": Page(BUYERS, POST, args=of(Upload)),
+    "upload-discard": Page(BUYERS, READ | POST, args=of(Upload)),
     "dashboard": Page(SELLERS),
     "source-report": Page(SELLERS),
     "source-report-csv": Page(SELLERS),
