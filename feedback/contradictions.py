@@ -1,12 +1,14 @@
 """Find the rows of one file that give one lead different values, as no order between them is to be trusted.
 
 Knows no database. A file may have millions of rows: a first pass notes in a fixed table which leads are
-named more than once (and a few that are not), a second looks only at those.
+named more than once (and a few that are not), a second looks only at those. Of these rows hashes are held,
+not texts: two of 64 bits are equal by chance once in 10^19 pairs, and cells may be long.
 """
 
 from __future__ import annotations
 
 import zlib
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -32,13 +34,36 @@ class Repeated(NamedTuple):
     twice: Collection[int]
 
 
+class _Said(NamedTuple):
+    """The hashes of a row's cells, in the order of `_Fields`; 0 for an empty one, as of fields to come."""
+
+    line: int
+    texts: array[int]
+
+    def of(self, place: int) -> int:
+        return self.texts[place] if place < len(self.texts) else 0
+
+
+class _Fields(dict[str, int]):
+    """Each field that was met → its place."""
+
+    def hashed(self, cells: Cells) -> array[int]:
+        for name in cells:
+            self.setdefault(name, len(self))
+        return array("q", [hash(cells.get(name, "")) for name in self])
+
+    def compared(self) -> list[tuple[str, int]]:
+        return sorted((name, place) for name, place in self.items() if name not in WHO_AND_WHEN)
+
+
 def contradictions(rows: Callable[[], Named], count: int) -> Repeated:
     """The rows that give a lead what another row gives it too, at the same time.
 
     ``rows`` starts a new pass over the file of ``count`` rows. UnreadableError when too many are repeated.
     """
     slots = 1 << max(20, min(28, (64 * count).bit_length()))  # bits: 128 KiB to 32 MiB
-    repeated = _repeated_slots((_key(cells) for _, cells in rows()), slots)
+    keys = (key for key in (_key(cells) for _, cells in rows()) if key[0])
+    repeated = _repeated_slots(keys, slots)
     return _compare(rows(), repeated, slots) if repeated else Repeated({}, ())
 
 
@@ -58,51 +83,60 @@ def _repeated_slots(keys: Iterable[Key], slots: int) -> set[int]:
         byte, bit = slot >> 3, 1 << (slot & 7)
         if seen[byte] & bit:
             repeated.add(slot)
+            _refuse_beyond_limit(2 * len(repeated))  # a slot is repeated by two rows at least
         seen[byte] |= bit
     return repeated
 
 
 def _compare(rows: Named, repeated: set[int], slots: int) -> Repeated:
-    by_key: dict[Key, list[tuple[int, Cells]]] = defaultdict(list)
+    fields = _Fields()
+    groups: dict[int, list[_Said]] = defaultdict(list)
     held = 0
     for line, cells in rows:
         key = _key(cells)
         if key[0] and _slot(key, slots) in repeated:
-            by_key[key].append((line, cells))
+            groups[hash(key)].append(_Said(line, fields.hashed(cells)))
             held += 1
-        if held > MAX_REPEATED:
-            raise UnreadableError(
-                f"More than {MAX_REPEATED:,} rows name a lead that another row names too. "
-                "Send each lead once, or give each row its feedback_timestamp."
-            )
-    wrong = {line: message for group in by_key.values() for line, message in _among(group).items()}
-    return Repeated(wrong, {line for group in by_key.values() for line in _twice(group)})
+            _refuse_beyond_limit(held)
+    compared = fields.compared()
+    wrong: Lines = {}
+    for group in groups.values():
+        if len(group) > 1:
+            wrong |= _among(group, compared)
+    return Repeated(wrong, {line for group in groups.values() for line in _twice(group)})
 
 
-def _twice(group: Sequence[tuple[int, Cells]]) -> Iterator[int]:
-    seen: set[frozenset[tuple[str, str]]] = set()
-    for line, cells in group:
-        said = frozenset((name, text) for name, text in cells.items() if text)
-        if said in seen:
-            yield line
-        seen.add(said)
+def _refuse_beyond_limit(held: int) -> None:
+    if held > MAX_REPEATED:
+        raise UnreadableError(
+            f"More than {MAX_REPEATED:,} rows name a lead that another row names too. "
+            "Send each lead once, or give each row its feedback_timestamp."
+        )
 
 
-def _among(group: Sequence[tuple[int, Cells]]) -> Lines:
+def _twice(group: Sequence[_Said]) -> Iterator[int]:
+    seen: set[bytes] = set()
+    for said in group:
+        texts = said.texts.tobytes().rstrip(b"\0")  # fields to come are empty
+        if texts in seen:
+            yield said.line
+        seen.add(texts)
+
+
+def _among(group: Sequence[_Said], compared: Sequence[tuple[str, int]]) -> Lines:
     wrong: dict[int, list[str]] = defaultdict(list)
-    for name in sorted({name for _, cells in group for name in cells} - set(WHO_AND_WHEN)):
-        lines: dict[str, list[int]] = defaultdict(list)
-        for line, cells in group:
-            if cells.get(name):
-                lines[cells[name]].append(line)
-        if len(lines) > 1:
-            for line in (line for same in lines.values() for line in same):
-                wrong[line].append(name)
+    for name, place in compared:
+        said = [each for each in group if each.of(place)]
+        if len({each.of(place) for each in said}) > 1:
+            for each in said:
+                wrong[each.line].append(name)
     named = _listed(sorted(wrong))
-    return {
-        line: f"Lines {named} give this lead different values for {' and '.join(names)}. Keep one of them."
-        for line, names in wrong.items()
-    }
+    messages: dict[tuple[str, ...], str] = {}  # rows with the same faults share one text
+    return {line: messages.setdefault(tuple(names), _words(named, names)) for line, names in wrong.items()}
+
+
+def _words(lines: str, names: Sequence[str]) -> str:
+    return f"Lines {lines} give this lead different values for {' and '.join(names)}. Keep one of them."
 
 
 def _listed(lines: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 Knows no database and no schema. Reads in two passes over a seekable stream, each in constant memory:
 `survey` finds the encoding, the delimiter, the head and every fault that makes the whole file unreadable;
-`rows` then yields what the survey has seen. `peek` looks at the beginning only, for a person to look at.
+`rows` then yields what the survey has seen. `feedback.peek` looks at the beginning only, for a person.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from typing import BinaryIO
 
 DELIMITERS = (",", ";", "\t")
@@ -23,15 +21,13 @@ OUR_OWN = ("line", "error")  # what we add to the file of refused rows: mended, 
 MAX_CELL = 100_000  # characters
 MAX_ROW = 1_000_000  # characters
 MAX_COLUMNS = 1_000
+CHUNK_TEXT = 2_000_000  # characters
 BLOCK = 1 << 16  # bytes
-PEEKED = 2_000  # rows
 
 # As which text can be read, and what people call it.
 ENCODINGS = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252"}
 # The byte order marks that are understood, and under which name Python reads what follows.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# An id of ours, an e-mail address, a number or a date: no column is called so.
-_DATA = re.compile(r"^evt_|\S@\S+\.|^[-+$€£]?\d[\d.,:/ -]*(T[\d:.Z+]*)?[%€]?$")
 _OTHER_FILES = (
     (b"PK\x03\x04", "a zip file or an Excel workbook"),
     (b"PK\x05\x06", "an empty zip file"),
@@ -88,26 +84,12 @@ class Survey:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Peek:
-    """The beginning of a file. ``head``: the columns' names as they stand there, None without a header."""
-
-    dialect: Dialect
-    head: tuple[str, ...] | None
-    rows: tuple[Row, ...]
-
-    @property
-    def width(self) -> int:
-        """How many columns there are."""
-        return max(len(self.head or ()), max((len(row.cells) for row in self.rows), default=0))
-
-
 def survey(file: BinaryIO) -> Survey:
     """Read the file once, to its end. Raises UnreadableError for what makes it unreadable as a whole."""
-    encoding = _encoding(file)
-    dialect = Dialect(encoding, _delimiter(file, encoding))
+    encoding = encoding_of(file)
+    dialect = Dialect(encoding, delimiter_of(file, encoding))
     head, count = None, 0
-    for row in _records(file, dialect):
+    for row in records(file, dialect):
         if head is None:
             head = _head(row)
         else:
@@ -117,46 +99,31 @@ def survey(file: BinaryIO) -> Survey:
     return Survey(dialect, head, count)
 
 
-def count_rows(file: BinaryIO, dialect: Dialect) -> int:
-    """Read a file whose dialect is known, to its end. UnreadableError as for `survey`; any head will do."""
-    return sum(1 for _ in rows(file, dialect))
-
-
-def peek(
-    file: BinaryIO,
-    *,
-    encoding: str = "",
-    delimiter: str = "",
-    has_header: bool | None = None,
-    comma: bool | None = None,
-) -> Peek:
-    """The first rows of the file, read as was said, or as it seems where nothing was.
-
-    UnreadableError where the beginning shows that the file cannot be read.
-    """
-    found = _encoding(file)
-    encoding = encoding or found
-    dialect = Dialect(encoding, delimiter or _delimiter(file, encoding), has_header=True, comma=comma)
-    first = list(islice(_records(file, dialect), PEEKED + 1))
-    if not first:
-        raise UnreadableError("The file is empty.")
-    if has_header if has_header is not None else _names_columns(first):
-        head = tuple(cell.strip() for cell in first[0].cells)
-        return Peek(dialect, head, tuple(first[1:]))
-    return Peek(replace(dialect, has_header=False), None, tuple(first[:PEEKED]))
-
-
 def rows(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
     """The rows below the head, or all where there is none. Rows without any content are left out."""
-    records = _records(file, dialect)
+    found = records(file, dialect)
     if dialect.has_header:
-        next(records, None)
-    return records
+        next(found, None)
+    return found
+
+
+def chunks(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    """The rows in lists of ``most``, or of fewer where they are long: a list takes little memory anyway."""
+    chunk: list[Row] = []
+    length = 0
+    for row in rows:
+        chunk.append(row)
+        length += sum(map(len, row.cells))
+        if len(chunk) == most or length >= CHUNK_TEXT:
+            yield chunk
+            chunk, length = [], 0
+    if chunk:
+        yield chunk
 
 
 def columns(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
     """What the columns of a readable file are called: by its head, else by their number."""
-    first = next(_records(file, dialect))
+    first = next(records(file, dialect))
     names = [cell.strip() for cell in first.cells] if dialect.has_header else [""] * len(first.cells)
     return tuple(name or column_name(index) for index, name in enumerate(names))
 
@@ -164,15 +131,6 @@ def columns(file: BinaryIO, dialect: Dialect) -> tuple[str, ...]:
 def column_name(index: int) -> str:
     """How a column without a name is called; ``index`` counts from 0."""
     return f"Column {index + 1}"
-
-
-def _names_columns(first: Sequence[Row]) -> bool:
-    """Whether the first row is a head: none of its cells looks like data, or stands below itself again."""
-    head = first[0].cells
-    if any(_DATA.search(cell.strip()) for cell in head):
-        return False
-    below = [{row.cells[index] for row in first[1:] if index < len(row.cells)} for index in range(len(head))]
-    return not any(cell.strip() and cell in cells for cell, cells in zip(head, below, strict=True))
 
 
 def named_cells(columns: Sequence[str], row: Row) -> dict[str, str]:
@@ -207,12 +165,19 @@ def _quoted(name: str) -> str:
     return f"“{name[:40]}…”" if len(name) > 40 else f"“{name}”"
 
 
-def _encoding(file: BinaryIO) -> str:
+def refuse_other_files(file: BinaryIO) -> bytes:
+    """The first bytes. UnreadableError where they are those of a zip, a picture or the like."""
     file.seek(0)
     start = file.read(8)
     for magic, kind in _OTHER_FILES:
         if start.startswith(magic):
             raise UnreadableError(f"This is {kind}, not a CSV file. {_SAVE_AS}")
+    return start
+
+
+def encoding_of(file: BinaryIO) -> str:
+    """By the byte order mark, else by whether all of the file is UTF-8: reads it to its end."""
+    start = refuse_other_files(file)
     for mark, encoding in _MARKS:
         if start.startswith(mark) and (encoding != "utf-8-sig" or _is_utf8(file)):
             return encoding
@@ -231,7 +196,7 @@ def _is_utf8(file: BinaryIO) -> bool:
     return True
 
 
-def _delimiter(file: BinaryIO, encoding: str) -> str:
+def delimiter_of(file: BinaryIO, encoding: str) -> str:
     """The one that parts the head into the most cells; the comma where none does."""
     with _text(file, encoding) as text:
         head = next(filter(str.strip, iter(lambda: text.readline(MAX_ROW), "")), "")
@@ -305,7 +270,8 @@ class _Lines:
         )
 
 
-def _records(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
+def records(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
+    """All rows with content, the head among them. UnreadableError where the file cannot be read on."""
     with _text(file, dialect.encoding) as text:
         lines = _Lines(text)
         reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any, BinaryIO, cast
 
 from django.db import transaction
@@ -81,8 +80,7 @@ def check_rows(upload: Upload) -> None:
         keep(upload, rows=plan.rows, rows_done=0, rejected=0, claimed_until=renewed())
         tally = Tally(mapping.meanings(plan.schema))
         contacts = proposals.may_propose(upload)
-        remaining = reader.rows(stream, plan.dialect)
-        while rows := list(islice(remaining, CHUNK)):
+        for rows in reader.chunks(reader.rows(stream, plan.dialect), CHUNK):
             _look_over(upload, plan, tally, rows, by_contact=contacts)
     findings = {"rows": upload.rows_done, **tally.as_json()}
     keep(upload, status=Upload.Status.CHECKED, findings=findings, claimed_until=None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -11,6 +13,8 @@ from django.utils import timezone
 from feedback.models import Upload
 
 LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
+GLANCE = 1_000  # rows gone through between two looks at the clock
+T = TypeVar("T")
 Status = Upload.Status
 
 
@@ -49,6 +53,18 @@ def keep(upload: Upload, **columns: object) -> None:
 def renewed() -> dt.datetime:
     """Until when the lease holds if it is renewed now."""
     return timezone.now() + LEASE
+
+
+def held(upload: Upload, rows: Iterable[T]) -> Iterator[T]:
+    """The rows, with the lease renewed while they are gone through: of a long file that takes minutes."""
+    for number, row in enumerate(rows):
+        if number % GLANCE == 0 and _is_half_over(upload):
+            keep(upload, claimed_until=renewed())
+        yield row
+
+
+def _is_half_over(upload: Upload) -> bool:
+    return upload.claimed_until is not None and upload.claimed_until - timezone.now() < LEASE / 2
 
 
 def fail(upload: Upload, why: str) -> None:

@@ -19,6 +19,7 @@ from feedback.reader import Dialect, Row
 from feedback.schema import Schema, compile_schema
 from feedback.schema.spec import ALIAS
 from feedback.submission import Origin, Submission
+from feedback.upload_lease import held
 from portal.access import Actor
 
 NUMBER = re.compile(r"[-+]?[\d.,]*\d%?", re.ASCII)
@@ -37,20 +38,22 @@ class Plan:
 
     @classmethod
     def of(cls, file: BinaryIO, upload: Upload) -> Plan:
-        """Read the file to its end, once or more. UnreadableError where it is refused as a whole.
+        """Read the file of an upload that is ours to its end, a few times: that may take minutes.
 
-        With a mapping it is read as a person has seen and confirmed, else its head must name the fields.
+        UnreadableError where it is refused as a whole. With a mapping it is read as a person has seen and
+        confirmed, else its head must name the fields.
         """
         schema = compile_schema(upload.flow)
         if upload.mapping:
             dialect, mapping = dialect_of(upload), Mapping.from_json(upload.mapping)
-            rows = reader.count_rows(file, dialect)
+            rows = sum(1 for _ in held(upload, reader.rows(file, dialect)))
         else:
             found = reader.survey(file)
             dialect, rows = found.dialect, found.rows
             mapping = Mapping(reader.check_columns(found.columns, [*schema.by_name, ALIAS]))
         readable = cls(schema, dialect, rows, mapping, Repeated({}, ()))
-        return replace(readable, repeated=contradictions(lambda: readable._feedback(file), rows))
+        repeated = contradictions(lambda: held(upload, readable._feedback(file)), rows)
+        return replace(readable, repeated=repeated)
 
     def sort_out(self, rows: Iterable[Row]) -> tuple[list[Submission], dict[int, str]]:
         """The submissions that the rows make, indexed by line, and line → error for those that make none."""

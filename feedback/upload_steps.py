@@ -23,8 +23,9 @@ from feedback import mapping as meaning
 from feedback import reader
 from feedback.mapping import Mapping
 from feedback.models import RefusedRow, RememberedMapping, Upload
+from feedback.peek import Peek
+from feedback.peek import peek as look
 from feedback.proposals import may_propose
-from feedback.reader import Peek
 from feedback.schema import Schema, compile_schema
 from feedback.uploads import hint, new_upload
 from flows.models import Flow
@@ -167,7 +168,7 @@ def begin(actor: Actor, flow: Flow, file: File) -> Upload:  # type: ignore[type-
     UnreadableError, and nothing kept, where its beginning shows that it cannot be read.
     """
     upload = new_upload(actor, flow, file, status=Status.DRAFT)
-    peek = reader.peek(cast(BinaryIO, file))
+    peek = look(cast(BinaryIO, file))
     file.seek(0)
     _read_as(upload, peek)
     upload.mapping = _understood(upload, peek).as_json()
@@ -316,7 +317,7 @@ def _peek(upload: Upload) -> Peek:
 
 def _peeked(upload: Upload, encoding: str, delimiter: str, *, has_header: bool, comma: bool | None) -> Peek:
     with upload.file.open("rb") as file:
-        return reader.peek(
+        return look(
             cast(BinaryIO, file), encoding=encoding, delimiter=delimiter, has_header=has_header, comma=comma
         )
 

@@ -118,7 +118,7 @@ def _read(upload: Upload) -> None:
             RefusedRow.objects.filter(upload=upload).delete()
         keep(upload, encoding=dialect.encoding, delimiter=dialect.delimiter, rows=plan.rows)
         remaining = islice(reader.rows(stream, dialect), upload.rows_done, None)
-        while rows := list(islice(remaining, CHUNK)):
+        for rows in reader.chunks(remaining, CHUNK):
             _take(upload, plan, rows)
     keep(upload, status=Status.DONE, finished_at=timezone.now(), claimed_until=None)
 
