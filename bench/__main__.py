@@ -29,8 +29,9 @@ def main() -> int:
 
         django.setup()
         from bench.measures import measure_all
+        from bench.memory import memory
 
-        measured = report(measure_all(Path(folder)))
+        measured = report([*measure_all(Path(folder)), *memory(Path(folder))])
     return measured if kept else 1
 
 
