@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from django import forms
@@ -123,8 +123,13 @@ class Meanings:
 
     @classmethod
     def of(cls, schema: Schema, name: str, values: Iterable[Value | None]) -> Self:
-        spec = schema.by_name[name]
-        return cls(name, spec.label, words_of_field(spec, ""), tuple(each for each in values if each))
+        """Texts that differ only in case or gaps are asked for once."""
+        spec, found = schema.by_name[name], dict[str, Value]()
+        for value in filter(None, values):
+            key = meaning.fold(value.text)
+            counted = found[key].count + value.count if key in found else value.count
+            found[key] = replace(found.get(key, value), count=counted)
+        return cls(name, spec.label, words_of_field(spec, ""), tuple(found.values()))
 
 
 def mapping_of(sent: QueryDict, old: Mapping, schema: Schema, width: int, *, sure: bool) -> Mapping:
