@@ -15,8 +15,6 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import egress_allow
-
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -199,9 +197,6 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a file has up to 1,000 columns, and texts to be given a meaning
 UPLOAD_MAX_BYTES = 200 * 1024 * 1024
 MEDIA_ROOT = VAR_DIR / "uploads"
-
-# --- Outgoing HTTP: what may be called although it lies inward ---------------------------------------
-EGRESS_ALLOW = egress_allow.parse(env.list("LEADLOOP_EGRESS_ALLOW", default=[]))
 
 # --- People -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
