@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from flows.actions.base import Action, BadRule, CannotUndo, Change, Params, Target
+from flows.alert_events import announce
 from flows.models import Alert, Decision, OutboxMessage, Rule
 from portal.models import Membership
 
@@ -46,8 +47,9 @@ class RaiseAlert(Action):
 
 
 def raise_alerts(alerts: Sequence[Alert]) -> None:
-    """Save the alerts and, in the same transaction, the e-mails to their sellers' people."""
+    """Save the alerts and, in the same transaction, what their sellers' people and endpoints are told."""
     saved = Alert.objects.bulk_create(alerts)
+    announce(saved)
     people = _people({alert.seller_id for alert in saved})
     OutboxMessage.objects.bulk_create(
         OutboxMessage(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from flows.actions.base import Action, BadRule, Change, Changed, Params, State, Target, decimal_of
 from flows.models import Alert, Decision, Rule, Source, SourceBuyer
+from flows.source_events import announce_decisions, announce_undo
 
 LOWEST_ADJUSTMENT, HIGHEST_ADJUSTMENT = "0.5", "2.0"
 MOST_CAP = 1_000_000
@@ -43,6 +44,7 @@ class SourceAction(Action):
         for row, decision in zip(rows, decisions, strict=True):
             put(row, decision.after)
         save(rows, self.columns)
+        announce_decisions(decisions)
 
     def undo(self, decision: Decision, *, force: bool) -> None:
         (row,) = self.holders([decision])
@@ -51,6 +53,7 @@ class SourceAction(Action):
             raise Changed(stands)
         put(row, decision.before)
         save([row], self.columns)
+        announce_undo(decision, stands)
 
     def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
         planned: list[Change | Changed] = []

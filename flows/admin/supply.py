@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from flows.admin.forms import as_json, money, pill, plain
 from flows.lookup import find_deliveries, find_leads
 from flows.models import Delivery, Flow, Lead, Source
-from flows.sources import pause, resume
+from flows.sources import pause, resume, save_edited
 from portal.access import visible_to
 from portal.object_actions import ObjectAction
 from portal.scoped_admin import ReadOnlyAdmin, ScopedForm, ScopedModelAdmin, actor_of_request
@@ -127,6 +127,12 @@ class SourceAdmin(ScopedModelAdmin[Source]):
         """The slug is the source's name for routers, files and lists once leads have come under it."""
         names = super().get_readonly_fields(request, obj)
         return (*names, "slug") if obj and obj.leads.exists() else names
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        if change:
+            save_edited(obj, form.changed_data)
+        else:
+            super().save_model(request, obj, form, change)
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Source | None = None) -> Any:
         return {} if obj else super().get_prepopulated_fields(request, obj)

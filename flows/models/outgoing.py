@@ -29,7 +29,7 @@ class Endpoint(models.Model):
     name = models.CharField(max_length=80)
     url = models.URLField("address", max_length=500)
     events = models.JSONField(default=list, blank=True, help_text="None chosen: every type of event.")
-    secret = models.CharField(max_length=300, editable=False)  # encrypted: see flows/secrets.py
+    secret = models.CharField(max_length=300, editable=False)  # a salt: see flows/signing.py
     old_secret = models.CharField(max_length=300, blank=True, editable=False)  # while it is rotated
     old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     enabled = models.BooleanField(default=True)

@@ -1,0 +1,63 @@
+"""How an endpoint stands: what it hears keeps it, what it fails at for too long switches it off."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from flows.actions.alerts import raise_alerts
+from flows.models import Alert, Endpoint, OutboxMessage
+from flows.transports import GONE, AnsweredError
+
+PATIENCE = dt.timedelta(days=5)
+
+
+def heard(endpoint: Endpoint | None) -> None:
+    """It took a message: what failed before is forgotten."""
+    if endpoint and endpoint.failing_since:
+        Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=None)
+
+
+def failed(endpoint: Endpoint, error: Exception, *, now: dt.datetime) -> None:
+    """It did not: note since when, and switch it off where it is gone (410) or has failed for five days.
+
+    In the transaction that notes the attempt. Of several workers, one switches it off and tells the team.
+    """
+    mine = Endpoint.objects.filter(pk=endpoint.pk)
+    mine.filter(failing_since=None).update(failing_since=now)
+    since = mine.values_list("failing_since", flat=True).first() or now
+    if isinstance(error, AnsweredError) and error.status_code == GONE:
+        _switch_off(endpoint, "It answered 410: gone for good.", now)
+    elif now - since >= PATIENCE:
+        _switch_off(endpoint, f"Nothing has reached it for {PATIENCE.days} days.", now)
+
+
+def switch_on(endpoint: Endpoint) -> None:
+    """Send to it again, as if it had never failed. What was given up meanwhile can be sent again."""
+    endpoint.enabled, endpoint.failing_since = True, None
+    endpoint.disabled_at, endpoint.disabled_reason = None, ""
+    endpoint.save(update_fields=["enabled", "failing_since", "disabled_at", "disabled_reason"])
+
+
+def given_up(endpoint: Endpoint) -> QuerySet[OutboxMessage]:
+    """Its dead letters."""
+    return OutboxMessage.objects.filter(endpoint=endpoint, status=OutboxMessage.Status.DEAD)
+
+
+def _switch_off(endpoint: Endpoint, why: str, now: dt.datetime) -> None:
+    on = Endpoint.objects.filter(pk=endpoint.pk, enabled=True)
+    if on.update(enabled=False, disabled_at=now, disabled_reason=why):
+        page = reverse("admin:flows_endpoint_change", args=(endpoint.pk,))
+        raise_alerts(
+            [
+                Alert(
+                    seller_id=endpoint.seller_id,
+                    level=Alert.Level.WARN,
+                    title=f"Endpoint “{endpoint.name}” was switched off"[:160],
+                    body=f"{why} Mend it, then switch it on again and send what was given up: {page}",
+                    created_at=now,
+                )
+            ]
+        )

@@ -1,0 +1,118 @@
+"""What endpoints are told when a source changes: by a rule, by who takes that back, or by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from flows.events import emit
+from flows.models import Decision, Flow, Source
+from flows.money import money_text
+from portal.models import Buyer
+
+COLUMNS = ("status", "status_reason", "daily_cap", "base_price", "price_adjustment")
+PRICE = ("base_price", "price_adjustment")
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """``before`` and ``after``: of `COLUMNS` those that may differ; of a buyer's standing, its status."""
+
+    flow: Flow
+    source: Source  # as it stands now
+    before: State
+    after: State
+    buyer: Buyer | None = None
+    rule: str = ""  # the rule that decided it; "": a person
+
+
+def columns_of(source: Source) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in COLUMNS}
+
+
+def announce(changes: Sequence[SourceChange], *, now: dt.datetime) -> None:
+    """Tell of what differs, in the transaction of the change; a query for each seller and type concerned."""
+    told: dict[tuple[int, str], list[SourceChange]] = {}
+    for change in changes:
+        for type_ in _types(change):
+            told.setdefault((change.flow.seller_id, type_), []).append(change)
+    for (seller_id, type_), of_type in told.items():
+        emit(seller_id, type_, lambda type_=type_, rows=of_type: [_data(type_, row) for row in rows], now=now)
+
+
+def announce_decisions(decisions: Sequence[Decision]) -> None:
+    """Tell of what these decisions have just done to their sources."""
+    changes = [
+        SourceChange(
+            each.flow,
+            each.source,
+            each.before,
+            each.after,
+            each.buyer,
+            "" if each.answered_by_id else each.rule_name,
+        )
+        for each in decisions
+    ]
+    if changes:
+        announce(changes, now=decisions[0].answered_at or decisions[0].decided_at)
+
+
+def announce_undo(decision: Decision, stood: State) -> None:
+    """Tell that a person has put back what was before the decision; ``stood``: what they found."""
+    change = SourceChange(decision.flow, decision.source, stood, decision.before, decision.buyer)
+    announce([change], now=decision.undone_at or decision.decided_at)
+
+
+def _types(change: SourceChange) -> list[str]:
+    types = []
+    if _differs(change, ("status",)):
+        paused = change.after["status"] == Source.Status.PAUSED
+        types.append("source.paused" if paused else "source.resumed")
+    if _differs(change, ("daily_cap",)):
+        types.append("source.cap_changed")
+    if _differs(change, PRICE):
+        types.append("source.price_changed")
+    return types
+
+
+def _differs(change: SourceChange, names: Sequence[str]) -> bool:
+    return any(
+        _typed(name, change.before.get(name)) != _typed(name, change.after.get(name))
+        for name in names
+        if name in change.after
+    )
+
+
+def _typed(name: str, value: Any) -> Any:
+    return Decimal(str(value)) if name in PRICE and value is not None else value
+
+
+def _data(type_: str, change: SourceChange) -> dict[str, Any]:
+    told = {
+        "flow_id": change.flow.public_id,
+        "source": change.source.slug,
+        "name": change.source.name,
+        "rule": change.rule or None,
+    }
+    if type_ == "source.cap_changed":
+        before, after = ({"daily_cap": state["daily_cap"]} for state in (change.before, change.after))
+        return {**told, "before": before, "after": after}
+    if type_ == "source.price_changed":
+        before, after = (_price(change, state) for state in (change.before, change.after))
+        return {**told, "currency": change.flow.currency, "before": before, "after": after}
+    reason = change.after.get("status_reason") or None
+    return {**told, "buyer_id": change.buyer.public_id if change.buyer else None, "reason": reason}
+
+
+def _price(change: SourceChange, state: State) -> dict[str, str]:
+    base, adjustment = (Decimal(str(state.get(name, getattr(change.source, name)))) for name in PRICE)
+    decimals = change.flow.decimals
+    return {
+        "price": money_text(base * adjustment, decimals),
+        "base_price": money_text(base, decimals),
+        "price_adjustment": f"{adjustment.normalize():f}",
+    }
