@@ -61,11 +61,12 @@ def edit(
     try:
         (receipt,) = intake(sheet.flow, [submission], origin)
     except ProblemError as error:
-        return _refused(error.problem, sheet)
-    return _refused(receipt.problem, sheet) if receipt.problem else Edited(receipt)
+        return refused(error.problem, sheet)
+    return refused(receipt.problem, sheet) if receipt.problem else Edited(receipt)
 
 
-def _refused(problem: Problem, sheet: Sheet) -> Edited:
+def refused(problem: Problem, sheet: Sheet) -> Edited:
+    """The problem in words for people, by field."""
     faults = {fault.field: _for_people(fault, sheet) for fault in problem.faults}
     return Edited(problem=problem, faults=faults or {"": problem.detail})
 
@@ -78,7 +79,7 @@ def _for_people(fault: Fault, sheet: Sheet) -> str:
     return fault.message
 
 
-def payload(sheet: Sheet, texts: Mapping[str, str]) -> dict[str, Any]:
+def payload(sheet: Sheet, texts: Mapping[str, str], *, required: bool = True) -> dict[str, Any]:
     """The changed fields in JSON types, and beside them what the flow requires, as it stands."""
     specs = sheet.schema.by_name
     known = {name: _machine_text(specs[name], text) for name, text in texts.items() if name in specs}
@@ -88,7 +89,7 @@ def payload(sheet: Sheet, texts: Mapping[str, str]) -> dict[str, Any]:
     }
     given = sheet.schema.from_texts({name: text for name, text in known.items() if name not in lists})
     told = {**cleared, **given, **lists}
-    return {"lead_id": sheet.delivery.public_id, **_required(sheet), **told}
+    return {"lead_id": sheet.delivery.public_id, **(_required(sheet) if required else {}), **told}
 
 
 def _required(sheet: Sheet) -> dict[str, Any]:

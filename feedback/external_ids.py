@@ -64,9 +64,8 @@ def set_external_id(delivery: Delivery, text: str, seen: str, origin: Origin) ->
             return row
         if (row.external_id or "") != seen:
             raise ProblemError(_changed(row.external_id))
-        other = Delivery.objects.filter(buyer=row.buyer_id, flow=row.flow_id, external_id=new).first()
-        if new is not None and other is not None:
-            raise ValueError(_taken(new, other.public_id))
+        if new is not None:
+            _refuse_if_taken(row, new)
         now = timezone.now()
         change_set = ChangeSet.objects.create(
             door=origin.door,
@@ -124,6 +123,14 @@ def _clean(text: str) -> str | None:
     return trimmed or None
 
 
+def _refuse_if_taken(row: Delivery, external_id: str) -> None:
+    """ValueError where another of this buyer's leads on the flow has the id."""
+    others = Delivery.objects.filter(buyer=row.buyer_id, flow=row.flow_id, external_id=external_id)
+    other = others.exclude(pk=row.pk).first()
+    if other is not None:
+        raise ValueError(_taken(external_id, other.public_id))
+
+
 def _taken(external_id: str, lead_id: str) -> str:
     where = f"the lead {lead_id}" if lead_id else "another lead"
     return f"{external_id} is the id of {where} already. Change it there first."
@@ -138,4 +145,4 @@ def _changed(stands: str | None) -> Problem:
 def changes_of(delivery: Delivery) -> Sequence[ExternalIdChange]:
     """The changes of a delivery's own id, the latest first. One query."""
     rows = ExternalIdChange.objects.filter(delivery=delivery).order_by("-pk")
-    return list(rows.select_related("change_set__user", "change_set__upload"))
+    return list(rows.select_related("change_set__user", "change_set__api_key", "change_set__upload"))

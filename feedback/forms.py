@@ -80,7 +80,7 @@ class FeedbackForm(forms.Form):
         super().__init__(data, initial=standing_texts(sheet))
         self.specs = sheet.schema.fields
         for spec in self.specs:
-            self.fields[spec.name] = _field(spec, self.initial[spec.name], sheet)
+            self.fields[spec.name] = field_of(spec, self.initial[spec.name], sheet)
 
     def texts(self) -> dict[str, str]:
         """Field → what was sent for it."""
@@ -122,7 +122,8 @@ def _value(sheet: Sheet, spec: FieldSpec) -> Any:
     return value_json(sheet.delivery, spec, sheet.flow)
 
 
-def _field(spec: FieldSpec, now: str, sheet: Sheet) -> forms.Field:
+def field_of(spec: FieldSpec, now: str, sheet: Sheet) -> forms.Field:
+    """The control of one field; ``now``: the text that it shows at first."""
     choices = choices_of(spec, now)
     label = f"{spec.label}, {sheet.flow.currency}" if spec.kind == "money" else spec.label
     common: dict[str, Any] = {

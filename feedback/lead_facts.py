@@ -39,12 +39,11 @@ def standing(sheet: Sheet) -> Facts:
 
 
 def facts(sheet: Sheet) -> Facts:
-    """The delivery: its ids, source and price as far as shown, and until when feedback is taken."""
+    """The delivery: its id, source and price as far as shown, and until when feedback is taken."""
     delivery = sheet.delivery
     until = "Feedback was taken until" if sheet.closed else "Feedback is taken until"
     return [
         ("ID", delivery.public_id),
-        *([("Your ID", delivery.external_id)] if delivery.external_id else []),
         ("Flow", sheet.flow.name),
         *([("Source", delivery.source.name)] if sheet.agreement.shows_source else []),
         *([("Price", money(delivery.price, sheet.flow))] if sheet.agreement.shows_price else []),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import QuerySet
 
+from feedback.chains import Chains
 from feedback.desk import Sheet
-from feedback.fold import Event, fold, in_force, standing, takes_effect
+from feedback.external_ids import changes_of
+from feedback.fold import Event, fold, standing, takes_effect
 from feedback.forms import text_of
-from feedback.models import ChangeSet, Feedback
+from feedback.models import ChangeSet, ExternalIdChange, Feedback
 from feedback.wording import DOORS, in_words
 from flows.models import ConversionStatus
 
@@ -33,7 +36,9 @@ class Change:
 class Entry:
     """One event. ``late``: for all that it ``said`` newer feedback stood already, so it changed nothing.
 
-    ``takes_back``: the event that this one retracts. ``taken_back``: this one was retracted, and that holds.
+    ``takes_back``, ``restores``, ``corrects``: the feedback on which this event does that; a correction shows
+    as one event, the feedback that was put in the other's place. ``taken_back``: this one counts no more;
+    ``corrected_by``: what counts in its place.
     """
 
     event: Feedback
@@ -43,35 +48,116 @@ class Entry:
     changes: tuple[Change, ...]
     late: bool
     takes_back: Feedback | None = None
+    restores: Feedback | None = None
+    corrects: Feedback | None = None
     taken_back: bool = False
+    corrected_by: Feedback | None = None
+
+    @property
+    def at(self) -> dt.datetime:
+        return self.event.received_at
+
+    @property
+    def is_feedback(self) -> bool:
+        """Whether it can be taken back, or restored."""
+        return self.event.retracts_id is None
+
+
+@dataclass(frozen=True, slots=True)
+class IdEntry:
+    """That the buyer's own id of the lead was set, changed or cleared."""
+
+    own_id: ExternalIdChange
+    who: str
+    door: str
+
+    @property
+    def at(self) -> dt.datetime:
+        return self.own_id.change_set.created_at
+
+
+def timeline(sheet: Sheet) -> list[Entry | IdEntry]:
+    """All that happened to the lead, the last to arrive first. Two queries."""
+    of_ids = [
+        IdEntry(change, _who(change.change_set), _door(change.change_set))
+        for change in changes_of(sheet.delivery)[:SHOWN]
+    ]
+    both: list[Entry | IdEntry] = [*entries(sheet), *of_ids]
+    return sorted(both, key=lambda entry: entry.at, reverse=True)
 
 
 def entries(sheet: Sheet) -> list[Entry]:
     """The latest events, the last to arrive first. One query."""
-    rows = list(_rows(sheet).select_related("change_set__user", "change_set__api_key", "change_set__upload"))
-    events = [_event(row) for row in rows]
-    by_pk: dict[int | None, Feedback] = {row.pk: row for row in rows}
-    held = {event.order for event in in_force(events)}
-    first = max(len(rows) - SHOWN, 0)
-    return [
-        replace(
-            _entry(sheet, rows[place], events[: place + 1]),
-            takes_back=by_pk.get(rows[place].retracts_id),
-            taken_back=rows[place].pk not in held,
+    return _Entries(sheet).latest()
+
+
+def entry_of(sheet: Sheet, event: Feedback) -> Entry:
+    """One event of the lead. One query."""
+    return _Entries(sheet).of(event)
+
+
+class _Entries:
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.rows = list(
+            _rows(sheet).select_related("change_set__user", "change_set__api_key", "change_set__upload")
         )
-        for place in range(len(rows) - 1, first - 1, -1)
-    ]
+        self.events = [event_of(row) for row in self.rows]
+        self.by_pk = {row.pk: row for row in self.rows}
+        self.chains = Chains.of(self.events, {row.pk: row.change_set_id for row in self.rows})
+
+    def latest(self) -> list[Entry]:
+        """A retraction that made room for a correction is shown with that one."""
+        first = max(len(self.rows) - SHOWN, 0)
+        places = range(len(self.rows) - 1, first - 1, -1)
+        return [self._entry(place) for place in places if not self._is_correction(place + 1)]
+
+    def of(self, event: Feedback) -> Entry:
+        return self._entry(next(place for place, row in enumerate(self.rows) if row.pk == event.pk))
+
+    def _is_correction(self, place: int) -> bool:
+        return place < len(self.rows) and self.rows[place].pk in self.chains.corrects
+
+    def _entry(self, place: int) -> Entry:
+        row, arrived = self.rows[place], self.events[: place + 1]
+        before = arrived[: -2 if self._is_correction(place) else -1]
+        sheet = self.sheet
+        entry = Entry(
+            event=row,
+            who=_who(row.change_set),
+            door=_door(row.change_set),
+            said=tuple(
+                (_label(sheet, name), _words(sheet, name, value)) for name, value in row.values.items()
+            ),
+            changes=changes(sheet, before, arrived),
+            late=row.retracts_id is None and not takes_effect(arrived[-1], arrived),
+        )
+        return replace(entry, **(self._of_feedback(row) if entry.is_feedback else self._of_retraction(row)))
+
+    def _of_feedback(self, row: Feedback) -> dict[str, Any]:
+        chains = self.chains
+        heirs = [heir for heir in chains.heirs(row.pk) if chains.counts(heir)]
+        taken_back = not chains.counts(row.pk)
+        return {
+            "corrects": self.by_pk.get(chains.corrects.get(row.pk, 0)),
+            "taken_back": taken_back,
+            "corrected_by": self.by_pk[heirs[-1]] if taken_back and heirs else None,
+        }
+
+    def _of_retraction(self, row: Feedback) -> dict[str, Any]:
+        root = self.by_pk[self.chains.roots[row.pk]]
+        return {"takes_back" if self.chains.links[row.pk] % 2 else "restores": root}
 
 
 def changes_since(sheet: Sheet, version: int) -> tuple[Change, ...]:
     """What has changed on the lead since it was at that version (one event raises it by one). One query."""
-    events = [_event(row) for row in _rows(sheet)]
-    return _changes(sheet, events[: max(version, 0)], events)
+    events = [event_of(row) for row in _rows(sheet)]
+    return changes(sheet, events[: max(version, 0)], events)
 
 
 def texts_at(sheet: Sheet, version: int) -> dict[str, str]:
     """The texts of the form as it was shown at that version. One query."""
-    values = _values([_event(row) for row in _rows(sheet)[: max(version, 0)]])
+    values = _values([event_of(row) for row in _rows(sheet)[: max(version, 0)]])
     kinds = {name: spec.kind for name, spec in sheet.schema.by_name.items()}
     return {name: text_of(value, kinds[name]) for name, value in values.items() if name in kinds}
 
@@ -81,23 +167,13 @@ def _rows(sheet: Sheet) -> QuerySet[Feedback]:
     return Feedback.objects.filter(delivery=sheet.delivery).order_by("pk")
 
 
-def _event(row: Feedback) -> Event:
+def event_of(row: Feedback) -> Event:
+    """The row as the fold takes it."""
     return Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
 
 
-def _entry(sheet: Sheet, row: Feedback, events: Sequence[Event]) -> Entry:
-    """``events``: this one and all that had arrived before it."""
-    return Entry(
-        event=row,
-        who=_who(row.change_set),
-        door=DOORS.get(row.change_set.door, row.change_set.get_door_display()),
-        said=tuple((_label(sheet, name), _words(sheet, name, value)) for name, value in row.values.items()),
-        changes=_changes(sheet, events[:-1], events),
-        late=row.retracts_id is None and not takes_effect(events[-1], events),
-    )
-
-
-def _changes(sheet: Sheet, before: Sequence[Event], after: Sequence[Event]) -> tuple[Change, ...]:
+def changes(sheet: Sheet, before: Sequence[Event], after: Sequence[Event]) -> tuple[Change, ...]:
+    """What differs, field by field, between the states that these events make."""
     old, new = _values(before), _values(after)
     return tuple(
         Change(_label(sheet, name), _words(sheet, name, old.get(name)), _words(sheet, name, new.get(name)))
@@ -129,6 +205,10 @@ def _words(sheet: Sheet, name: str, value: Any) -> str:
     if name == STATUS:
         return ConversionStatus(value).label
     return in_words(sheet.schema.by_name.get(name), value, sheet.flow)
+
+
+def _door(change_set: ChangeSet) -> str:
+    return DOORS.get(change_set.door, change_set.get_door_display())
 
 
 def _who(change_set: ChangeSet) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,7 +23,7 @@ from feedback.edit_cells import EditCell, cell_of
 from feedback.filters import WAITING, LeadFilter
 from feedback.forms import FeedbackForm, filled, plain
 from feedback.lead_facts import contact, facts, standing
-from feedback.lead_history import Change, changes_since, entries, texts_at
+from feedback.lead_history import Change, changes_since, texts_at, timeline
 from feedback.tables import LeadTable
 from feedback.wording import tone
 from flows.models import ConversionStatus, Delivery, Outcome
@@ -93,8 +92,8 @@ def _tabs(request: ActorRequest, desk: Desk) -> list[dict[str, Any]]:
 @allow(*BUYERS)
 def lead_detail(request: ActorRequest, lead_id: str) -> HttpResponseBase:
     """One lead: its contact, what stands, every field to set, and all that happened to it."""
-    sheet = _sheet(request, lead_id)
-    return _page(request, sheet, FeedbackForm(sheet))
+    sheet = sheet_of(request, lead_id)
+    return lead_page(request, sheet, FeedbackForm(sheet))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -104,7 +103,7 @@ def lead_edit(request: ActorRequest, lead_id: str) -> HttpResponseBase:
 
     Whoever comes by address, from the log-in page after a session ended, say, is sent to the lead.
     """
-    sheet = _sheet(request, lead_id)
+    sheet = sheet_of(request, lead_id)
     if request.method != "POST":
         return redirect("lead-detail", lead_id)
     cell = cell_of(sheet, request.POST.get("field", ""))
@@ -115,13 +114,14 @@ def lead_edit(request: ActorRequest, lead_id: str) -> HttpResponseBase:
     if edited.problem is None:
         messages.add_message(request, *_said(edited, sheet))
         return redirect(_back(request, lead_id))
-    fresh = _sheet(request, lead_id)
+    fresh = sheet_of(request, lead_id)
     if edited.is_stale:
         return _after_stale(request, fresh, form)
     return _with_faults(request, fresh, form, edited)
 
 
-def _sheet(request: ActorRequest, lead_id: str) -> Sheet:
+def sheet_of(request: ActorRequest, lead_id: str) -> Sheet:
+    """The lead as the one who asks works on it, or 404."""
     rows = Delivery.objects.select_related("lead", "source", "flow")
     return Sheet.of(get_or_404(request.actor, rows, public_id=lead_id), Desk(request.actor))
 
@@ -136,7 +136,7 @@ def _edit_cell(request: ActorRequest, cell: EditCell) -> HttpResponse:
     typed = request.POST.get("value", request.POST.get(name, ""))
     form = FeedbackForm(sheet, {"version": request.POST.get("version", ""), name: typed})
     edited = _apply(request, sheet, form)
-    after = replace(cell, sheet=_sheet(request, sheet.delivery.public_id)).after(typed, edited)
+    after = replace(cell, sheet=sheet_of(request, sheet.delivery.public_id)).after(typed, edited)
     status = 200 if edited.problem is None else 409 if edited.is_stale else 422
     return HttpResponse(after.render(fresh=True), status=status)
 
@@ -146,7 +146,7 @@ def _after_stale(request: ActorRequest, fresh: Sheet, form: FeedbackForm) -> Htt
     seen = texts_at(fresh, form.seen_version)
     typed = {name: text for name, text in form.texts().items() if plain(text) != plain(seen.get(name, ""))}
     again = FeedbackForm(fresh, filled(fresh, typed))
-    return _page(request, fresh, again, since=changes_since(fresh, form.seen_version), status=409)
+    return lead_page(request, fresh, again, since=changes_since(fresh, form.seen_version), status=409)
 
 
 def _with_faults(request: ActorRequest, fresh: Sheet, form: FeedbackForm, edited: Edited) -> HttpResponse:
@@ -155,7 +155,7 @@ def _with_faults(request: ActorRequest, fresh: Sheet, form: FeedbackForm, edited
     again.full_clean()
     for name, message in edited.faults.items():
         again.add_error(name if name in again.fields else None, message)
-    return _page(request, fresh, again, status=edited.problem.status if edited.problem else 200)
+    return lead_page(request, fresh, again, status=edited.problem.status if edited.problem else 200)
 
 
 def _said(edited: Edited, sheet: Sheet) -> tuple[int, str]:
@@ -175,18 +175,26 @@ def _back(request: ActorRequest, lead_id: str) -> str:
     return reverse("lead-detail", args=[lead_id])
 
 
-def _page(
-    request: ActorRequest, sheet: Sheet, form: FeedbackForm, since: Sequence[Change] = (), status: int = 200
+def lead_page(
+    request: ActorRequest,
+    sheet: Sheet,
+    form: FeedbackForm,
+    since: Sequence[Change] | None = None,
+    status: int = 200,
+    **more: Any,
 ) -> HttpResponse:
+    """The lead's page; ``since``: what has changed since a stale form was opened."""
     context = {
         "sheet": sheet,
         "form": form,
         "since": since,
-        "stale": status == HTTPStatus.CONFLICT,
+        "stale": since is not None,
         "status_tone": tone(sheet.delivery.conversion_status),
-        "entries": entries(sheet),
+        "timeline": timeline(sheet),
         "facts": facts(sheet),
         "contact": contact(sheet),
         "standing": standing(sheet),
+        "own_id": sheet.delivery.external_id or "",
+        **more,
     }
     return render(request, "feedback/lead_detail.html", context, status=status)

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from feedback import lead_query
+from feedback.chains import Chains
 from feedback.desk import HIDDEN
 from feedback.fold import Event, in_force, standing
 from feedback.match import not_found
@@ -69,8 +70,16 @@ def lead_json(delivery: Delivery, flow: Flow, agreement: Agreement) -> dict[str,
 
 def history_json(events: Sequence[Feedback]) -> dict[str, Any]:
     """The events, in the order given."""
-    applied, held = applied_ids(events), {each.order for each in in_force(map(event_of, events))}
-    return {"feedback": [_event_json(each, applied, held) for each in events]}
+    folded = [event_of(each) for each in events]
+    applied, held = applied_ids(events), {each.order for each in in_force(folded)}
+    corrects = Chains.of(folded, {each.pk: each.change_set_id for each in events}).corrects
+    ids = {each.pk: each.public_id for each in events}
+    return {
+        "feedback": [
+            {**_event_json(each, applied, held), "corrects": ids.get(corrects.get(each.pk, 0))}
+            for each in events
+        ]
+    }
 
 
 def agreement_of(call: ApiCall) -> Agreement:

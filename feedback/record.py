@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from feedback.external_ids import learn
-from feedback.fold import Event, takes_effect
+from feedback.fold import Event
 from feedback.history import STATE_COLUMNS, History
 from feedback.models import ChangeSet, Feedback
 from feedback.schema import Clean
@@ -65,7 +65,7 @@ def write(
     deliveries = [*(history.delivery for history in histories), *learned]
     if not deliveries:
         return ()
-    sets = _change_sets(flow, deliveries, origin, now)
+    sets = change_sets(flow, deliveries, origin, now)
     keep(histories, sets, now=now)
     return learn(learned, sets, now=now) if learned else ()
 
@@ -91,10 +91,14 @@ def histories_of(deliveries: Iterable[Delivery]) -> dict[str, History]:
     by_pk = {each.delivery.pk: each for each in histories.values() if each.delivery.pk}
     if by_pk:
         events = Feedback.objects.filter(delivery__in=list(by_pk)).values_list(
-            "delivery", "fingerprint", "values", "occurred_at", "pk", "public_id", "retracts"
+            "delivery",
+            "fingerprint",
+            "received_at",
+            "change_set",
+            *("values", "occurred_at", "pk", "public_id", "retracts"),
         )
-        for pk, fingerprint, *said in events:
-            by_pk[pk].learn(Event(*said), fingerprint)
+        for pk, fingerprint, received_at, change_set, *said in events:
+            by_pk[pk].learn(Event(*said), fingerprint, received_at, change_set)
     return histories
 
 
@@ -102,7 +106,7 @@ def _decide(entry: Entry, history: History, now: dt.datetime) -> Receipt:
     """A receipt; what is new is added to the history."""
     same = history.same_as(entry.clean, now)
     if same is not None:
-        applied = takes_effect(same, history.events)
+        applied = history.applies(same)
         receipt = Receipt(entry.index, "unchanged", same.public_id, entry.delivery, applied)
     elif _is_stale(entry):
         return Receipt(entry.index, "rejected", problem=_stale())
@@ -128,10 +132,10 @@ def _stale() -> Problem:
     )
 
 
-def _change_sets(
+def change_sets(
     flow: Flow, deliveries: Iterable[Delivery], origin: Origin, now: dt.datetime
 ) -> dict[int, ChangeSet]:
-    """A change set for each buyer concerned: for a buyer's own call that is one."""
+    """A change set for each buyer concerned, by the buyer's key: for a buyer's own call that is one."""
     buyers = dict.fromkeys(delivery.buyer_id for delivery in deliveries)
     sets = {
         buyer_id: ChangeSet(

@@ -12,19 +12,19 @@ from flows.models import Delivery
 
 
 def take_back(recorded: ChangeSet, under: ChangeSet) -> int:
-    """Retract every event of ``recorded`` that is not yet, as events of ``under``. → how many.
+    """Take back every event of ``recorded`` that counts, as events of ``under``. → how many.
 
     Ids of the buyer's own that it put on record go back to what they were, where they still stand.
     Both are of the same flow and buyer. Call in a transaction; the number of queries is the same for any
     number of events.
     """
-    rows = list(Feedback.objects.filter(change_set=recorded, retraction=None).order_by("pk"))
+    rows = list(Feedback.objects.filter(change_set=recorded).order_by("pk"))
     deliveries = Delivery.objects.filter(pk__in={row.delivery_id for row in rows}).order_by("pk")
     locked = deliveries.select_for_update(of=("self",), no_key=True).select_related("flow")
     histories = {history.delivery.pk: history for history in histories_of(locked).values()}
     now = timezone.now()
     for row in rows:
-        event = Event(row.values, row.occurred_at, row.pk, row.public_id)
+        event = Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
         histories[row.delivery_id].take_back(event, now)
     changed = [history for history in histories.values() if history.news]
     for history in changed:

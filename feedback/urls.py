@@ -4,6 +4,7 @@ from django.urls.resolvers import URLPattern
 from feedback import (
     api,
     batches,
+    correction_views,
     developer_views,
     guide_views,
     lead_views,
@@ -39,6 +40,22 @@ urlpatterns: list[URLPattern] = [
     path("leads/", lead_views.LeadList.as_view(), name="lead-list"),
     path("leads/<str:lead_id>/", lead_views.lead_detail, name="lead-detail"),
     path("leads/<str:lead_id>/edit/", lead_views.lead_edit, name="lead-edit"),
+    path("leads/<str:lead_id>/own-id/", correction_views.lead_own_id, name="lead-own-id"),
+    path(
+        "leads/<str:lead_id>/feedback/<str:feedback_id>/take-back/",
+        correction_views.feedback_take_back,
+        name="feedback-take-back",
+    ),
+    path(
+        "leads/<str:lead_id>/feedback/<str:feedback_id>/restore/",
+        correction_views.feedback_restore,
+        name="feedback-restore",
+    ),
+    path(
+        "leads/<str:lead_id>/feedback/<str:feedback_id>/correct/",
+        correction_views.feedback_correct,
+        name="feedback-correct",
+    ),
     path("uploads/", upload_views.UploadList.as_view(), name="upload-list"),
     path("uploads/new/", upload_views.upload_create, name="upload-create"),
     path("uploads/new/<str:flow_id>.csv", upload_views.upload_template, name="upload-template"),

@@ -240,6 +240,10 @@ def _event() -> Json:
             "retracted": {**BOOLEAN, "description": "true: it was taken back, and counts for nothing."},
             "door": {"type": "string", "enum": Door.values},
             "request_id": or_null(STRING),
+            "corrects": {
+                **or_null(STRING),
+                "description": "feedback_id of the earlier event in whose place a person put this one.",
+            },
         }
     )
 

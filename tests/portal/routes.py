@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback.models import Upload
+from feedback.models import Feedback, Upload
 from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Source
 
 Rows = dict[type, Any]
@@ -35,6 +35,10 @@ def of(model: type, attribute: str = "public_id") -> Args:
 
 def of_lead(rows: Rows) -> tuple:
     return rows[Flow].public_id, rows[Delivery].public_id
+
+
+def of_event(rows: Rows) -> tuple:
+    return rows[Delivery].public_id, rows[Feedback].public_id
 
 
 def of_agreement(rows: Rows) -> tuple:
@@ -90,9 +94,13 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     "account_reset_password_from_key_done": {"GET": {200}, "HEAD": {200}},
     "guide-shared": {"GET": {404}, "HEAD": {404}},
     # Its own way of answering: tests/feedback/test_leadconduit.py
+    "suppression-exists": {"GET": {401}, "HEAD": {401}, "OPTIONS": {204}, "POST": {405}, "DELETE": {405}},
+    "suppression-items": {"POST": {401}, "DELETE": {401}, "OPTIONS": {204}, "GET": {405}, "HEAD": {405}},
     "leadconduit-feedback": {"GET": {401}, "POST": {401}, **dict.fromkeys(ODD_METHODS, {415})},
 }
 PUBLIC_ARGS: dict[str, tuple] = {
+    "suppression-exists": ("returns", "a@example.com"),
+    "suppression-items": ("returns",),
     "account_reset_password_from_key": ("1", "no-such-key"),
     "guide-shared": ("no-such-link",),
 }
@@ -104,6 +112,10 @@ PAGES: dict[str, Page] = {
     "lead-list": Page(BUYERS),
     "lead-detail": Page(BUYERS, args=of(Delivery)),
     "lead-edit": Page(BUYERS, READ | POST, args=of(Delivery)),
+    "lead-own-id": Page(BUYERS, READ | POST, args=of(Delivery)),
+    "feedback-take-back": Page(BUYERS, READ | POST, args=of_event),
+    "feedback-restore": Page(BUYERS, READ | POST, args=of_event),
+    "feedback-correct": Page(BUYERS, READ | POST, args=of_event),
     "upload-list": Page(BUYERS),
     "upload-create": Page(BUYERS, READ | POST),
     "upload-template": Page(BUYERS, args=of(Flow)),
