@@ -1,4 +1,4 @@
-"""A buyer at their desk: find leads, say what became of them in the row, read the history, upload a file."""
+"""A buyer at their desk: find leads, say what became of them in the row, read the history."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from feedback import tasks
 from feedback.models import Feedback
 from flows.models import Delivery
 from tests import factories as make
 
 pytestmark = pytest.mark.browser
-SEED = """lead_id,outcome,revenue,contacted_date,notes
-evt_123,converted,1200,2024-01-15,Great lead
-evt_124,bad_info,,2024-01-15,Wrong phone
-evt_125,no_contact,,2024-01-16,Never answered
-"""
 PASSWORD = "correct horse"
 
 
@@ -158,30 +152,6 @@ def test_without_javascript_each_row_has_its_button(open_page, world, leads):
     expect(page.get_by_text("Saved:")).to_be_visible()
     expect(control(page, "outcome", leads["evt_124"])).to_have_value("bad_info")
     assert Feedback.objects.get().values == {"outcome": "bad_info", "quality_score": 1}
-
-
-def test_upload_the_seeds_file_and_see_it_progress(open_page, world, leads, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    page = open_page(world.agent, "/uploads/")
-    page.get_by_role("link", name="Upload a file").click()
-    page.get_by_label("CSV file").set_input_files(
-        {"name": "seed.csv", "mimeType": "text/csv", "buffer": SEED.encode()}
-    )
-    page.get_by_role("button", name="Upload").click()
-    expect(page.get_by_role("progressbar")).to_be_visible()
-    tasks.sweep_uploads()
-    expect(page.get_by_role("progressbar")).to_have_count(0)  # the page has asked by itself
-    expect(announced(page)).to_contain_text("2 recorded, 0 unchanged, 1 refused")
-    refused = page.locator("table tbody tr")
-    expect(refused).to_have_count(1)
-    expect(refused).to_contain_text("evt_125")
-    expect(refused).to_contain_text("No lead of yours on this flow has this id")
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download refused rows").click()
-    assert download.value.suggested_filename == "refused-seed.csv"
-    assert "evt_125,no_contact" in download.value.path().read_text("utf-8-sig")
-    page.goto("/leads/evt_123/")
-    expect(page.locator("#history")).to_contain_text("seed.csv")
 
 
 def test_the_deadline_is_red_under_a_day(open_page, world, leads):
