@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Mapping as AnyMapping
 from contextlib import suppress
@@ -21,9 +20,7 @@ from feedback.schema.spec import ALIAS
 from feedback.submission import Origin, Submission
 from feedback.upload_lease import held
 from portal.access import Actor
-
-NUMBER = re.compile(r"[-+]?[\d.,]*\d%?", re.ASCII)
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+from portal.spreadsheets import defused
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +129,3 @@ def _line(cells: Sequence[Any], upload: Upload) -> str:
     text = io.StringIO()
     csv.writer(text, delimiter=upload.delimiter).writerow([defused(str(cell)) for cell in cells])
     return text.getvalue()
-
-
-def defused(cell: str) -> str:
-    """The cell, with ``'`` before it where a spreadsheet would take it for a formula. Numbers stay."""
-    return f"'{cell}" if cell.startswith(FORMULA) and not NUMBER.fullmatch(cell) else cell

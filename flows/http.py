@@ -120,7 +120,7 @@ class Endpoint:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         request_log.write(trace, response)
-        return _without_body(response) if request.method == "HEAD" else response
+        return without_body(response) if request.method == "HEAD" else response
 
     def rehearse(self, request: HttpRequest, flow_id: str, key: ApiKey, **kwargs: Any) -> HttpResponse:
         """What ``request`` would be answered with ``key``, but as a test: nothing is recorded or logged.
@@ -318,7 +318,7 @@ def _response(status: int, body: str, kind: str, headers: Mapping[str, str] | No
     )
 
 
-def _without_body(response: HttpResponseBase) -> HttpResponseBase:
+def without_body(response: HttpResponseBase) -> HttpResponseBase:
     """For HEAD: the headers of GET, its length included unless nobody knows it yet.
 
     A stream is dropped unread, not closed: ``close()`` says that the request is over, and Django then closes

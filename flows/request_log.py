@@ -27,6 +27,7 @@ LATE_BYTES = 65536  # of a body that no handler has read
 UNREAD = (400, 413, 415, 429)  # refused because of the body, or to spare work: it is not read afterwards
 MOST_ANSWER = 1024 * 1024  # of an answer that is looked into, bytes
 MOST_FAULTS, MOST_ROWS = 20, 10
+VALUE = "value"  # the part of a path that is an address or a number of a person's
 ROW = re.compile(r"feedback\[\d+\]\.")
 UNSAFE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 TOLD = (
@@ -122,9 +123,9 @@ def _length(request: HttpRequest) -> int | None:
 
 
 def _path(path: str, ids: Mapping[str, str]) -> str:
-    """The path with every part masked that is no plain id: an address may stand in it."""
-    for part in ids.values():
-        if not ID.fullmatch(part):
+    """The path with every part masked that is no plain id, or that is a value asked after."""
+    for name, part in ids.items():
+        if name == VALUE or not ID.fullmatch(part):
             path = path.replace(part, mask_text(part))
     return UNSAFE.sub("�", path)[:255]
 

@@ -1,8 +1,10 @@
 from django.urls import path
 
-from flows import api, decision_views, views
+from flows import api, decision_views, list_api, views
 
 urlpatterns = [
+    path("exists/<str:lists>/<path:value>", list_api.exists_view, name="suppression-exists"),
+    path("lists/<str:name>/items", list_api.items_view, name="suppression-items"),
     path("flows/<str:flow_id>/leads", api.leads, name="api-leads"),
     path("flows/<str:flow_id>/routing", api.routes, name="api-routing"),
     path("flows/<str:flow_id>/routing/<str:source>", api.routes, name="api-routing-source"),

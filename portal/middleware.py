@@ -38,8 +38,15 @@ class RequestIdMiddleware:
         response = explained(request, self.get_response(request))
         response["X-Request-Id"] = request_id
         millis = (time.monotonic() - started) * 1000
-        log.info("%s %s %s %.0fms %s", request.method, request.path, response.status_code, millis, request_id)
+        path = logged_path(request)
+        log.info("%s %s %s %.0fms %s", request.method, path, response.status_code, millis, request_id)
         return response
+
+
+def logged_path(request: HttpRequest) -> str:
+    """The path, without the part that is a value of a person's (``/exists/{list}/{value}``)."""
+    value = request.resolver_match.kwargs.get("value", "") if request.resolver_match else ""
+    return request.path.replace(value, "•••") if value else request.path
 
 
 class ActorMiddleware:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 from flows.actions.base import Action, BadRule, CannotUndo, Change, Changed, Params, Target
+from flows.contact_events import announce
 from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
-from flows.suppression import source_value
+from flows.suppression import in_force, source_value
 
 Kind = SuppressionEntry.Kind
 Entry = tuple[str, str]  # kind, normalised value
@@ -29,12 +31,19 @@ class ListAction(Action):
         slug = params.get("list")
         if not isinstance(slug, str) or not slug:
             raise BadRule("“list” must be the URL name of a suppression list.", "list")
-        return {"list": slug}
+        days = params.get("expires_days")
+        if days is not None and (
+            isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= 3650
+        ):
+            raise BadRule("“expires_days” must be a whole number from 1 to 3650.", "expires_days")
+        return {"list": slug} | ({"expires_days": days} if days else {})
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
         wanted = [self.entries_of(target) for target in targets]
         listed = _list(rule.flow.seller_id, params["list"])
         named = {"list": params["list"], "list_name": listed.name}
+        if days := params.get("expires_days"):
+            named["expires_days"] = days
         standing = _standing(listed, wanted)
         changes: list[Change | None] = []
         for entries in wanted:
@@ -52,7 +61,9 @@ class ListAction(Action):
                 value=value,
                 reason=decision.rule_name,
                 decision=decision,
-                added_at=decision.answered_at or decision.decided_at,
+                origin=SuppressionEntry.Origin.RULE,
+                added_at=_moment(decision),
+                expires_at=_until(decision),
             )
             for decision in decisions
             for kind, value in self.entries_of(decision)
@@ -61,7 +72,13 @@ class ListAction(Action):
         # Another worker may put the same value there at this moment: it stands once, and as both go by
         # the same order, neither waits for the other in a circle.
         entries.sort(key=lambda entry: (entry.kind, entry.value))
-        SuppressionEntry.objects.bulk_create(entries, ignore_conflicts=True)
+        # What has expired may still stand there: it begins anew.
+        SuppressionEntry.objects.bulk_create(
+            entries,
+            update_conflicts=True,
+            unique_fields=["list", "kind", "value"],
+            update_fields=["expires_at", "decision", "reason", "origin", "added_at"],
+        )
 
     def undo(self, decision: Decision, *, force: bool) -> None:
         entries = decision.suppression_entries.all()
@@ -77,6 +94,10 @@ class SuppressContact(ListAction):
     name, label = "suppress_contact", "Put the contact on a list"
     per_source = False
     needs_delivery = True
+
+    def perform(self, decisions: Sequence[Decision]) -> None:
+        super().perform(decisions)
+        announce(decisions)
 
     def entries_of(self, target: Target | Decision) -> list[Entry]:
         if target.delivery is None:
@@ -145,6 +166,15 @@ class UnsuppressSource(SuppressSource):
         return Alert.Level.GOOD
 
 
+def _moment(decision: Decision) -> dt.datetime:
+    return decision.answered_at or decision.decided_at
+
+
+def _until(decision: Decision) -> dt.datetime | None:
+    days = decision.after.get("expires_days")
+    return _moment(decision) + dt.timedelta(days=days) if days else None
+
+
 def name_of(decision: Decision) -> str:
     """The list's name as it was then; decisions of old know only its URL name."""
     return str(decision.after.get("list_name") or decision.after["list"])
@@ -160,4 +190,4 @@ def _list(seller_id: int, slug: str) -> SuppressionList:
 def _standing(target: SuppressionList, wanted: Sequence[Sequence[Entry]]) -> set[Any]:
     """Which of the wanted entries are on the list already."""
     values = {value for entries in wanted for _, value in entries}
-    return set(target.entries.filter(value__in=values).values_list("kind", "value"))
+    return set(in_force(target.entries.filter(value__in=values)).values_list("kind", "value"))
