@@ -1,4 +1,4 @@
-"""The memory that a worker takes for a long file: its check and its recording, each in a process of its own."""
+"""The memory that a worker takes for a long file: to check it, to record it, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def in_a_worker(what: str, upload: Upload) -> Result:
     """Do what the upload waits for; the most memory that it took."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "bench.worker", str(upload.pk)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603  # ours
     spent = time.perf_counter() - start
     upload.refresh_from_db()
     peak = float(done.stdout.split()[-1])

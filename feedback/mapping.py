@@ -13,6 +13,7 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from feedback.reader import OUR_OWN, column_name
 from feedback.schema import Schema
 from feedback.schema.hints import OUTCOME_WORDS, did_you_mean
 from feedback.schema.spec import ID_NAMES, TIMESTAMP, FieldSpec
@@ -77,7 +78,14 @@ def fold(text: str) -> str:
 
 
 def head_key(head: Sequence[str] | None, width: int) -> str:
-    """By what the mapping of a file with this head is remembered; without a head, by its width."""
+    """By what the mapping of a file with this head is remembered; without a head, by its width.
+
+    A file of refused rows, mended, has the key of the file that it came from.
+    """
+    if head is not None and tuple(head[-2:]) == OUR_OWN:
+        head, width = head[:-2], len(head) - 2
+        if all(name == column_name(index) for index, name in enumerate(head)):
+            head = None
     named = "\0".join(map(fold, head)) if head is not None else f"\0{width}"
     return hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()
 

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from collections.abc import Mapping as AnyMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from django.core.files import File
 from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import timezone
 
 from feedback import mapping as meaning
-from feedback import reader
+from feedback import reader, upload_memory
 from feedback.mapping import Mapping
 from feedback.models import RefusedRow, RememberedMapping, Upload
 from feedback.peek import Peek
 from feedback.peek import peek as look
-from feedback.proposals import may_propose
 from feedback.schema import Schema, compile_schema
+from feedback.upload_memory import key_of
 from feedback.uploads import hint, new_upload
 from flows.models import Flow
 from flows.problems import Problem, ProblemError
@@ -171,7 +168,7 @@ def begin(actor: Actor, flow: Flow, file: File) -> Upload:  # type: ignore[type-
     peek = look(cast(BinaryIO, file))
     file.seek(0)
     _read_as(upload, peek)
-    upload.mapping = _understood(upload, peek).as_json()
+    _recall(upload, peek)
     upload.file.save(f"{upload.public_id}.csv", file, save=False)
     try:
         upload.save()
@@ -189,7 +186,7 @@ def preview(upload: Upload) -> Preview:
 
 def remembered(upload: Upload) -> RememberedMapping | None:
     """What is remembered of files with this one's head."""
-    return _memories(upload).filter(head=_key(_peek(upload))).select_related("upload").first()
+    return upload_memory.of_same_head(upload, _peek(upload))
 
 
 def set_reading(
@@ -200,19 +197,18 @@ def set_reading(
     UnreadableError, and nothing changed, where it cannot be read so. ProblemError 409 once confirmed.
     """
     with _preparing(upload) as row:
-        old = _key(_peek(row)), row.has_header
+        old = key_of(_peek(row)), row.has_header
         peek = _peeked(row, encoding, delimiter, has_header=has_header, comma=decimal_comma)
         _read_as(row, peek)
-        if (_key(peek), row.has_header) != old:
-            row.mapping = _understood(row, peek).as_json()
+        if (key_of(peek), row.has_header) != old:
+            row.mapping = upload_memory.understood(row, peek).as_json()
         _save(row)
 
 
 def start_afresh(upload: Upload) -> None:
     """Guess columns and values without what is remembered. ProblemError 409 once confirmed."""
     with _preparing(upload) as row:
-        peek, schema = _peek(row), compile_schema(row.flow)
-        row.mapping = Mapping(_guessed(row, peek, schema)).as_json()
+        row.mapping = Mapping(upload_memory.guessed(row, _peek(row))).as_json()
         _save(row)
 
 
@@ -223,6 +219,17 @@ def set_mapping(upload: Upload, mapping: Mapping) -> None:
         _save(row)
 
 
+def keep_draft(upload: Upload, mapping: Mapping) -> None:
+    """Keep what a person is choosing, unless the check was asked for meanwhile: that must not be undone.
+
+    ProblemError 409 once confirmed.
+    """
+    with _preparing(upload) as row:
+        if row.status == Status.DRAFT:
+            row.mapping = mapping.as_json()
+            row.save(update_fields=["mapping"])
+
+
 def check(upload: Upload) -> None:
     """Have every row looked over by the worker. ValueError with what is missing in the mapping."""
     with _preparing(upload) as row:
@@ -230,7 +237,7 @@ def check(upload: Upload) -> None:
         if wrong:
             raise ValueError(" ".join(wrong))
         row.status, row.claimed_until, row.rows_done = Status.CHECKING, None, 0
-        row.error, row.finished_at = "", None
+        row.findings, row.error, row.finished_at = {}, "", None
         row.save()
         hint(row.pk)
 
@@ -242,7 +249,7 @@ def confirm(upload: Upload) -> Upload:
         if row.status == Status.CHECKED:
             row.status, row.rows_done, row.rejected = Status.QUEUED, 0, 0
             row.save()
-            _remember(row)
+            upload_memory.remember(row, _peek(row))
             hint(row.pk)
         elif row.status in Upload.PREPARING:
             raise _not_now("This file has changed since it was checked. Check all rows again first.")
@@ -266,47 +273,12 @@ def can_discard(upload: Upload) -> bool:
     return upload.status in Upload.PREPARING or bool(failed_check)
 
 
-def _understood(upload: Upload, peek: Peek) -> Mapping:
-    """By what is remembered of such a file; else guessed, with the values that the last file taught."""
-    schema = compile_schema(upload.flow)
-    memory = _memories(upload).order_by("-updated_at")
-    same = memory.filter(head=_key(peek)).first()
-    if same is not None:
-        known = Mapping.from_json(same.mapping)
-        targets = meaning.targets(schema)
-        return replace(known, columns=tuple(each if each in targets else "" for each in known.columns))
-    newest = memory.first()
-    values: AnyMapping[str, Any] = newest.mapping.get("values", {}) if newest else {}
-    return Mapping(_guessed(upload, peek, schema), values)
-
-
-def _guessed(upload: Upload, peek: Peek, schema: Schema) -> tuple[str, ...]:
-    """The columns' targets; contacts only where leads may be looked for by them."""
-    found = meaning.guess(peek.head, _cells(peek), schema)
-    if may_propose(upload):
-        return found
-    return tuple(meaning.LEAVE_OUT if target in meaning.CONTACT else target for target in found)
-
-
-def _memories(upload: Upload) -> QuerySet[RememberedMapping]:
-    return RememberedMapping.objects.filter(flow=upload.flow_id, buyer=upload.buyer_id)
-
-
-def _remember(upload: Upload) -> None:
-    RememberedMapping.objects.update_or_create(
-        flow=upload.flow,
-        buyer_id=upload.buyer_id,
-        head=_key(_peek(upload)),
-        defaults={"mapping": upload.mapping, "upload": upload, "updated_at": timezone.now()},
-    )
-
-
-def _cells(peek: Peek) -> list[Sequence[str]]:
-    return [row.cells for row in peek.rows]
-
-
-def _key(peek: Peek) -> str:
-    return meaning.head_key(peek.head, peek.width)
+def _recall(upload: Upload, peek: Peek) -> None:
+    """Understand the file as the last one with its head was, decimal commas among commas included."""
+    upload.mapping = upload_memory.understood(upload, peek).as_json()
+    memory = upload_memory.of_same_head(upload, peek)
+    if memory and memory.upload and memory.upload.delimiter == upload.delimiter:
+        upload.decimal_comma = memory.upload.decimal_comma
 
 
 def _peek(upload: Upload) -> Peek:
