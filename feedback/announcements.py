@@ -20,10 +20,10 @@ def announce(histories: Sequence[History], sets: Mapping[int, ChangeSet], *, now
     emit(flow.seller_id, "feedback.recorded", lambda: _recorded(histories, flow), now=now)
 
 
-def announce_upload(upload: Upload, *, now: dt.datetime) -> None:
+def announce_upload(upload: Upload) -> None:
     """Tell that a file was read to its end or failed; of one that only tested nothing is told."""
-    if upload.livemode:
-        emit(upload.flow.seller_id, "upload.finished", lambda: [_finished(upload)], now=now)
+    if upload.livemode and upload.finished_at:
+        emit(upload.flow.seller_id, "upload.finished", lambda: [_finished(upload)], now=upload.finished_at)
 
 
 def _recorded(histories: Sequence[History], flow: Flow) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from feedback.announcements import announce
 from feedback.external_ids import learn
 from feedback.fold import Event
 from feedback.history import STATE_COLUMNS, History
@@ -83,6 +84,7 @@ def keep(histories: Sequence[History], sets: Mapping[int, ChangeSet], *, now: dt
         delivery.updated_at = now
     _save(deliveries)
     mark(deliveries, now=now)
+    announce(histories, sets, now=now)
 
 
 def histories_of(deliveries: Iterable[Delivery]) -> dict[str, History]:

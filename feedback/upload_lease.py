@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from feedback.announcements import announce_upload
 from feedback.models import Upload
 
 LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
@@ -70,7 +72,16 @@ def _is_half_over(upload: Upload) -> bool:
 def fail(upload: Upload, why: str) -> None:
     """The work has ended without success, unless another worker has taken over."""
     with suppress(LostLeaseError):
-        keep(upload, status=Status.FAILED, error=why[:500], finished_at=timezone.now(), claimed_until=None)
+        finish(upload, status=Status.FAILED, error=why[:500])
+
+
+@transaction.atomic
+def finish(upload: Upload, **columns: object) -> None:
+    """The work has ended; where it was the reading of a confirmed file, the seller's endpoints are told."""
+    was_reading = upload.status == Status.RUNNING and not upload.undo_id
+    keep(upload, finished_at=timezone.now(), claimed_until=None, **columns)
+    if was_reading:
+        announce_upload(upload)
 
 
 def _unclaimed(now: dt.datetime) -> QuerySet[Upload]:

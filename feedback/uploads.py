@@ -12,7 +12,6 @@ from celery import current_app
 from django.core.files import File
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
-from django.utils import timezone
 from kombu.exceptions import KombuError
 
 from feedback import reader
@@ -23,7 +22,7 @@ from feedback.reader import Row, UnreadableError
 from feedback.retract import take_back
 from feedback.submission import Receipt
 from feedback.upload_check import check_rows
-from feedback.upload_lease import LostLeaseError, claim, fail, keep, renewed
+from feedback.upload_lease import LostLeaseError, claim, fail, finish, keep, renewed
 from feedback.upload_rows import Plan, origin_of
 from flows.models import Flow
 from flows.problems import ProblemError
@@ -120,7 +119,7 @@ def _read(upload: Upload) -> None:
         remaining = islice(reader.rows(stream, dialect), upload.rows_done, None)
         for rows in reader.chunks(remaining, CHUNK):
             _take(upload, plan, rows)
-    keep(upload, status=Status.DONE, finished_at=timezone.now(), claimed_until=None)
+    finish(upload, status=Status.DONE)
 
 
 def _take(upload: Upload, plan: Plan, rows: Sequence[Row]) -> None:
@@ -161,4 +160,4 @@ def _take_back(upload: Upload) -> None:
         with transaction.atomic():
             count = take_back(recorded, upload.undo)
             keep(upload, taken_back=F("taken_back") + count, claimed_until=renewed())
-    keep(upload, status=Status.UNDONE, finished_at=timezone.now(), claimed_until=None)
+    finish(upload, status=Status.UNDONE)

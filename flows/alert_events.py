@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ def announce(alerts: Sequence[Alert]) -> None:
     for alert in alerts:
         by_seller.setdefault(alert.seller_id, []).append(alert)
     for seller_id, raised in by_seller.items():
-        emit(seller_id, "alert.raised", lambda raised=raised: _data(raised), now=raised[0].created_at)
+        emit(seller_id, "alert.raised", partial(_data, raised), now=raised[0].created_at)
 
 
 def _data(alerts: Sequence[Alert]) -> list[dict[str, Any]]:

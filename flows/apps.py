@@ -21,5 +21,6 @@ class FlowsConfig(AppConfig):
                 "Suppression", "admin:flows_suppressionlist_changelist", SELLERS, order=50, section="Set-up"
             ),
             NavItem("API keys", "admin:flows_apikey_changelist", SELLERS, order=60, section="Set-up"),
+            NavItem("Webhooks", "admin:flows_endpoint_changelist", SELLERS, order=65, section="Set-up"),
             NavItem("API requests", "admin:flows_requestlog_changelist", SELLERS, order=70, section="Set-up"),
         )

@@ -41,6 +41,12 @@ def switch_on(endpoint: Endpoint) -> None:
     endpoint.save(update_fields=["enabled", "failing_since", "disabled_at", "disabled_reason"])
 
 
+def switch_off(endpoint: Endpoint) -> None:
+    """Send nothing more to it, as a person wishes."""
+    endpoint.enabled = False
+    endpoint.save(update_fields=["enabled"])
+
+
 def given_up(endpoint: Endpoint) -> QuerySet[OutboxMessage]:
     """Its dead letters."""
     return OutboxMessage.objects.filter(endpoint=endpoint, status=OutboxMessage.Status.DEAD)

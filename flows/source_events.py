@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from flows.events import emit
@@ -41,7 +42,7 @@ def announce(changes: Sequence[SourceChange], *, now: dt.datetime) -> None:
         for type_ in _types(change):
             told.setdefault((change.flow.seller_id, type_), []).append(change)
     for (seller_id, type_), of_type in told.items():
-        emit(seller_id, type_, lambda type_=type_, rows=of_type: [_data(type_, row) for row in rows], now=now)
+        emit(seller_id, type_, partial(_all_data, type_, of_type), now=now)
 
 
 def announce_decisions(decisions: Sequence[Decision]) -> None:
@@ -89,6 +90,10 @@ def _differs(change: SourceChange, names: Sequence[str]) -> bool:
 
 def _typed(name: str, value: Any) -> Any:
     return Decimal(str(value)) if name in PRICE and value is not None else value
+
+
+def _all_data(type_: str, changes: Sequence[SourceChange]) -> list[dict[str, Any]]:
+    return [_data(type_, change) for change in changes]
 
 
 def _data(type_: str, change: SourceChange) -> dict[str, Any]:

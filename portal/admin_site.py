@@ -20,7 +20,7 @@ RECENT = 10
 GROUPS = (
     ("Selling", ("Flow", "Source", "Buyer", "Agreement", "ApiKey")),
     ("People", ("Membership", "User", "Seller")),
-    ("Automation", ("Rule", "SuppressionList", "SuppressionEntry")),
+    ("Automation", ("Rule", "SuppressionList", "SuppressionEntry", "Endpoint")),
     (
         "Look up",
         ("Delivery", "Lead", "Feedback", "ChangeSet", "Upload", "Decision", "Alert", "OutboxMessage"),

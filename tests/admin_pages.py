@@ -20,6 +20,7 @@ from flows.models import (
     ApiKey,
     Decision,
     Delivery,
+    Endpoint,
     Flow,
     Lead,
     OutboxMessage,
@@ -97,6 +98,7 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         Alert: Alert.objects.create(
             seller=seller, flow=flow, source=source, level="bad", title=f"{token} alert"
         ),
+        Endpoint: Endpoint.objects.create(seller=seller, name=f"{token} endpoint", url="https://x.example"),
         OutboxMessage: OutboxMessage.objects.create(
             seller=seller, kind="email", payload={"to": token}, last_error=f"{token} error"
         ),

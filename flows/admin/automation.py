@@ -1,21 +1,18 @@
-"""What rules decided and what left the house, in the admin: to read."""
+"""What rules decided and what the team was told, in the admin: to read."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
 from flows.actions import REGISTRY
 from flows.admin.forms import as_json, pill
-from flows.models import Alert, Decision, OutboxMessage
+from flows.models import Alert, Decision
 from flows.reasons import explain
 from portal.scoped_admin import ReadOnlyAdmin
 
 STATUS_TONES = {"applied": "good", "suggested": "info", "dismissed": "neutral", "undone": "warn"}
 LEVEL_TONES = {"bad": "bad", "warn": "warn", "good": "good", "info": "info"}
-OUTBOX_TONES = {"pending": "info", "done": "good", "dead": "bad"}
 
 
 @admin.register(Decision)
@@ -79,33 +76,3 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     @admin.display(description="Level")
     def state(self, row: Alert) -> SafeString:
         return pill(LEVEL_TONES[row.level], row.get_level_display())
-
-
-@admin.register(OutboxMessage)
-class OutboxMessageAdmin(ReadOnlyAdmin[OutboxMessage]):
-    """What is to leave the house, and how it fared."""
-
-    list_display = ("created_at", "kind", "state", "attempts", "next_attempt_at", "done_at", "last_error")
-    list_filter = ("status", "kind")
-    ordering = ("-pk",)
-    sortable_by = ()
-    fields = (
-        "created_at",
-        "kind",
-        "state",
-        "attempts",
-        "next_attempt_at",
-        "done_at",
-        "last_error",
-        "content",
-    )
-    readonly_fields = fields
-    empty_hint = "E-mails and webhooks wait here until they have left the house."
-
-    @admin.display(description="Status")
-    def state(self, row: OutboxMessage) -> SafeString:
-        return pill(OUTBOX_TONES[row.status], row.get_status_display())
-
-    @admin.display(description="Content")
-    def content(self, row: Any) -> SafeString:
-        return as_json(row.payload)
