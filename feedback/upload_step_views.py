@@ -65,23 +65,23 @@ def _keep_columns(request: ActorRequest, upload: Upload) -> HttpResponseBase:
     shown = upload_steps.preview(upload)
     mapping = mapping_of(request.POST, shown.mapping, shown.schema, len(shown.names), sure=checks)
     try:
+        if request.htmx:  # what depends on the columns, while they are being chosen
+            upload_steps.keep_draft(upload, mapping)
+            upload.mapping = mapping.as_json()
+            return render(request, "feedback/upload_columns.html#meanings", _columns(upload))
         upload_steps.set_mapping(upload, mapping)
         if checks:
             upload_steps.check(upload)
     except ProblemError as error:
         return told(request, upload, error.problem.detail)
-    except ValueError:  # the page says what is missing
-        return _columns_again(request, upload)
-    if request.htmx:
-        return _columns_again(request, upload)
+    except ValueError:
+        return _insist(request, upload)
     return redirect("upload-check" if checks else "upload-columns", upload.public_id)
 
 
-def _columns_again(request: ActorRequest, upload: Upload) -> HttpResponseBase:
-    """As they were kept: to htmx what depends on them, else the whole page with its faults."""
+def _insist(request: ActorRequest, upload: Upload) -> HttpResponseBase:
+    """The columns as they were chosen, and what is missing in them."""
     upload.refresh_from_db()
-    if request.htmx:
-        return render(request, "feedback/upload_columns.html#meanings", _columns(upload))
     context = {**_columns(upload), "insist": True}
     return render(request, "feedback/upload_columns.html", context, status=422)
 
