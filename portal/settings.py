@@ -15,6 +15,8 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import egress_allow
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -160,7 +162,9 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "leadloop"
-CELERY_TASK_ROUTES = {  # long work has a worker of its own, so that it holds up no recompute
+# Long work has a worker of its own, so that it holds up no recompute; one without --queues does both.
+CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("leadloop", "leadloop-long")}
+CELERY_TASK_ROUTES = {
     "feedback.read_upload": {"queue": "leadloop-long"},
     "feedback.sweep_uploads": {"queue": "leadloop-long"},
 }
@@ -197,6 +201,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # a file has up to 1,000 columns, and texts to be given a meaning
 UPLOAD_MAX_BYTES = 200 * 1024 * 1024
 MEDIA_ROOT = VAR_DIR / "uploads"
+
+# --- Outgoing HTTP: what may be called although it lies inward ---------------------------------------
+EGRESS_ALLOW = egress_allow.parse(env.list("LEADLOOP_EGRESS_ALLOW", default=[]))
 
 # --- People -----------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

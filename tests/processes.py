@@ -74,9 +74,11 @@ class House:
         wait_until(self.answers, 20)
         return process
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        return self.start(*CELERY, "worker", "--pool", "threads", "--concurrency", "2", *quiet)
+    def start_worker(self, *queues: str) -> subprocess.Popen[bytes]:
+        """A worker for these queues, or for all."""
+        sizes = "--pool threads --concurrency 2 --without-gossip --without-mingle --without-heartbeat".split()
+        chosen = ("--queues", ",".join(queues), "--hostname", f"{queues[0]}@%h") if queues else ()
+        return self.start(*CELERY, "worker", *sizes, *chosen)
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         return self.start(*CELERY, "beat", "--pidfile=")
