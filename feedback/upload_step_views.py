@@ -125,7 +125,7 @@ def upload_afresh(request: ActorRequest, upload_id: str) -> HttpResponseBase:
 def _columns(upload: Upload) -> dict[str, Any]:
     shown, by_contact = upload_steps.preview(upload), may_propose(upload)
     known = upload_steps.remembered(upload)
-    stands = known is not None and known.mapping.get("columns") == upload.mapping.get("columns")
+    stands = known is not None and _chosen(known.mapping) == _chosen(upload.mapping)
     fields = [Meanings.of(shown.schema, each.name, each.values) for each in shown.values]
     return {
         "upload": upload,
@@ -142,6 +142,11 @@ def _columns(upload: Upload) -> dict[str, Any]:
         "step": 2,
         "steps": STEPS,
     }
+
+
+def _chosen(mapping: dict[str, Any]) -> str:
+    """The columns but for those at the end that are left out: a file of refused rows has two more."""
+    return "\n".join(mapping.get("columns", ())).rstrip("\n")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

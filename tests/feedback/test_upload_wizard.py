@@ -334,6 +334,20 @@ def test_what_a_person_said_is_remembered_and_can_be_dropped(client, drop, leads
     assert "Guessed from names and cells" in page
 
 
+def test_the_mended_file_of_refused_rows_is_known_by_the_file_it_came_from(client, drop, leads):
+    upload = drop("Ref,What\nevt_a,Won\nevt_no,Won\n", "first.csv")
+    check(client, upload, **{"column-0": "lead_id", "column-1": "outcome"})
+    sent_as_shown(client, upload, "check")
+    work(upload)
+    client.post(at(upload, "confirm"))
+    assert (work(upload).recorded, upload.rejected) == (1, 1)
+    refused = b"".join(client.get(f"{at(upload)}errors.csv").streaming_content)
+    mended = drop(refused.replace(b"evt_no", b"evt_b"), "refused-first.csv")
+    assert "Remembered from" in text(client.get(at(mended, "columns")))
+    check(client, mended)
+    assert (mended.findings["new"], mended.findings["refused"]) == (1, 0)
+
+
 def test_a_form_made_for_another_reading_changes_nothing(client, drop):
     upload = drop(CRM)
     old = form_of(client.get(at(upload, "columns")).content.decode(), at(upload, "columns"))
