@@ -11,9 +11,9 @@ from typing import Any
 from django.utils.timezone import now as wall_clock
 
 from feedback.schema import FieldSpec, compile_schema
-from feedback.upload_rows import defused
 from flows.examples import TEST_LEAD, example_value
 from flows.models import Flow
+from portal.spreadsheets import defused
 
 
 def csv_template(flow: Flow, *, now: dt.datetime | None = None) -> str:

@@ -9,10 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from django.db.models import Count
-
-from feedback.cells import totals_of_cells
 from feedback.judgement import NO_SCORES, judge, needs_scores
+from feedback.measures_of import delivered_between, score_counts, totals_over
 from feedback.metrics import Totals
 from feedback.models import SourceDay
 from flows import actions, reasons
@@ -105,25 +103,23 @@ class Look:
             return None
         first, last = condition.days(today)
         by_buyer: dict[int, list[int]] = defaultdict(lambda: list(NO_SCORES))
-        for day, buyer, (score, count) in self._scores.get(source_id, ()):
+        for day, buyer, counts in self._scores.get(source_id, ()):
             if first <= day <= last:
-                by_buyer[buyer][score - 1] += count
+                by_buyer[buyer] = [sum(pair) for pair in zip(by_buyer[buyer], counts, strict=True)]
         return by_buyer
 
-    def _span(self, rules: Sequence[Rule]) -> dict[str, Any]:
-        """The days over which all these rules look."""
+    def _span(self, rules: Sequence[Rule]) -> tuple[dt.date, dt.date]:
+        """The first and the last day on which any of these rules looks."""
         spans = [condition_of(rule).days(self.today[rule.flow_id]) for rule in rules]
-        return {"gte": min(first for first, _ in spans), "lte": max(last for _, last in spans)}
+        return min(first for first, _ in spans), max(last for _, last in spans)
 
     def _read_cells(self, rules: Sequence[Rule]) -> Days:
         found: Days = defaultdict(list)
         if not rules:
             return found
-        cells = SourceDay.objects.filter(
-            source__in=self._pks(), **{f"day__{end}": day for end, day in self._span(rules).items()}
-        )
         by = ("source_id", "day", "buyer_id") if self._by_buyer else ("source_id", "day")
-        for (source_id, day, *buyer), totals in totals_of_cells(cells, *by).items():
+        summed = totals_over(SourceDay.objects.all(), self._pks(), *self._span(rules), *by)
+        for (source_id, day, *buyer), totals in summed.items():
             found[source_id].append((day, buyer[0] if buyer else EVERYBODY, totals))
         return found
 
@@ -133,18 +129,10 @@ class Look:
         asking = [rule for rule in rules if needs_scores(condition_of(rule))]
         if not asking:
             return found
-        rows = (
-            Delivery.objects.filter(
-                source__in=self._pks(),
-                quality_score__isnull=False,
-                **{f"delivered_on__{end}": day for end, day in self._span(asking).items()},
-            )
-            .order_by()
-            .values_list("source_id", "delivered_on", "buyer_id", "quality_score")
-            .annotate(n=Count("pk"))
-        )
-        for source_id, day, buyer, score, count in rows:
-            found[source_id].append((day, buyer if self._by_buyer else EVERYBODY, (score, count)))
+        rows = delivered_between(Delivery.objects.all(), self._pks(), *self._span(asking))
+        by = ("source_id", "delivered_on", "buyer_id") if self._by_buyer else ("source_id", "delivered_on")
+        for (source_id, day, *buyer), counts in score_counts(rows, *by).items():
+            found[source_id].append((day, buyer[0] if buyer else EVERYBODY, counts))
         return found
 
     def _read_buyers(self, rules: Sequence[Rule]) -> dict[int, Buyer]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from flows import bodies, idempotency, keys, limits, request_log, strict_json, suppression
 from flows.accept import accepts
@@ -117,7 +117,7 @@ class ListEndpoint:
     def __init__(self, **handlers: Handler) -> None:
         self.handlers = handlers
 
-    def __call__(self, request: HttpRequest, **parts: str) -> HttpResponse:
+    def __call__(self, request: HttpRequest, **parts: str) -> HttpResponseBase:
         trace, headers = Trace(request, parts), dict[str, str]()
         try:
             response = self._answer(trace, headers, parts)

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from feedback import contradictions, tasks, upload_lease, upload_views, uploads
 from feedback.models import ChangeSet, Door, Feedback, RefusedRow, Upload
-from feedback.upload_rows import defused
 from flows.models import Delivery
+from portal.spreadsheets import defused
 from tests import factories as make
 
 HEAD = "lead_id,outcome,revenue,contacted_date,notes"
