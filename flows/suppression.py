@@ -54,7 +54,9 @@ def read_values(texts: Iterable[str], to: SuppressionList) -> tuple[list[Value],
 
     One query, and that only where a text looks like a source (``flw_…/facebook``).
     """
-    read, wrong, maybe = [], [], []
+    read: list[Value] = []
+    wrong: list[str] = []
+    maybe: list[str] = []
     for text in texts:
         try:
             read.append(read_value(text, to.country))
