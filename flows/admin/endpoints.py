@@ -32,6 +32,21 @@ Status = OutboxMessage.Status
 class EndpointForm(ScopedForm[Endpoint]):
     """Where, of which kind, and what it wants to hear."""
 
+    kind = forms.ChoiceField(
+        choices=(
+            (Kind.WEBHOOK, "Webhook: JSON with all data, signed (Standard Webhooks)"),
+            (Kind.SLACK, "Slack-style: a sentence for a channel (Slack, Mattermost …)"),
+        ),
+        initial=Kind.WEBHOOK,
+        widget=forms.RadioSelect(attrs={"class": "radiolist"}),
+    )
+    url = forms.CharField(
+        label="Address",
+        max_length=egress.LONGEST_URL,
+        help_text="https://…, as it can be reached from outside. It is looked up and checked anew at each "
+        "sending; a redirect counts as a failure.",
+        widget=forms.TextInput(attrs={"size": 60, "inputmode": "url", "autocomplete": "off"}),
+    )
     events = forms.MultipleChoiceField(
         label="Events",
         choices=[(name, f"{name}: {says}") for name, says in events.TYPES.items()],
@@ -39,26 +54,6 @@ class EndpointForm(ScopedForm[Endpoint]):
         help_text="None chosen: every type of event, also those that come later.",
         widget=forms.CheckboxSelectMultiple(attrs={"class": "radiolist"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "url" in self.fields:
-            self.fields["url"] = forms.CharField(
-                label="Address",
-                max_length=egress.LONGEST_URL,
-                help_text="https://…, as it can be reached from outside. It is looked up and checked anew at "
-                "each sending; a redirect counts as a failure.",
-                widget=forms.TextInput(attrs={"size": 60, "inputmode": "url", "autocomplete": "off"}),
-            )
-        if "kind" in self.fields:
-            self.fields["kind"] = forms.ChoiceField(
-                choices=(
-                    (Kind.WEBHOOK, "Webhook: JSON with all data, signed (Standard Webhooks)"),
-                    (Kind.SLACK, "Slack-style: a sentence for a channel (Slack, Mattermost …)"),
-                ),
-                initial=Kind.WEBHOOK,
-                widget=forms.RadioSelect(attrs={"class": "radiolist"}),
-            )
 
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
