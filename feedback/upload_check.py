@@ -160,31 +160,35 @@ def _finds_nothing(submission: Submission, receipt: Receipt) -> bool:
 
 
 def _count(plan: Plan, tally: Tally, receipts: Sequence[Receipt], upload: Upload) -> None:
-    for receipt in receipts:
-        delivery = receipt.delivery
-        assert delivery is not None  # noqa: S101  # the row was not refused
-        tally.counts["learned"] += receipt.learned
-        if receipt.would_be == "unchanged" or not delivery.pk or receipt.index in plan.repeated.twice:
-            tally.counts["unchanged"] += 1
-        elif delivery.feedback_count <= 1:
-            tally.counts["new"] += 1
-        else:
-            tally.counts["changed"] += 1
-    wanted = SAMPLES - len(tally.samples)
-    fresh = [each for each in receipts if each.would_be == "recorded" and each.delivery and each.delivery.pk]
-    tally.samples += _samples(fresh[:wanted], upload)
+    """Count the rows that are not refused, each as what the run will count it.
+
+    They are weighed against what is on record and against each other. Of other chunks only rows that say the
+    same word for word are known: one that merely agrees with rows far above counts as a change here.
+    """
+    recorded = [each for each in receipts if each.would_be == "recorded" and _lead(each).pk]
+    arrived = Counter(_lead(each).pk for each in recorded)
+    news = [each for each in recorded if each.index not in plan.repeated.twice]
+    first = {_lead(each).pk: each for each in reversed(news)}
+    new = sum(_lead(each).feedback_count == arrived[pk] for pk, each in first.items())
+    learned = {_lead(each).pk for each in receipts if each.learned and each.index not in plan.repeated.twice}
+    tally.counts.update(
+        new=new, changed=len(news) - new, unchanged=len(receipts) - len(news), learned=len(learned)
+    )
+    in_order = sorted(first.values(), key=lambda each: each.index)
+    tally.samples += _samples(in_order[: SAMPLES - len(tally.samples)], upload)
+
+
+def _lead(receipt: Receipt) -> Delivery:
+    assert receipt.delivery is not None  # noqa: S101  # the row was not refused
+    return receipt.delivery
 
 
 def _samples(receipts: Sequence[Receipt], upload: Upload) -> list[dict[str, Any]]:
     """Before and after of a few leads. One query."""
     if not receipts:
         return []
-    stand = Delivery.objects.in_bulk([each.delivery.pk for each in receipts if each.delivery])
-    return [
-        _sample(each.index, stand[each.delivery.pk], each.delivery, upload)
-        for each in receipts
-        if each.delivery
-    ]
+    stand = Delivery.objects.in_bulk([_lead(each).pk for each in receipts])
+    return [_sample(each.index, stand[_lead(each).pk], _lead(each), upload) for each in receipts]
 
 
 def _sample(line: int, stands: Delivery, would: Delivery, upload: Upload) -> dict[str, Any]:
