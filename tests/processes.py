@@ -76,9 +76,9 @@ class House:
 
     def start_worker(self, *queues: str) -> subprocess.Popen[bytes]:
         """A worker for these queues, or for all."""
-        sizes = "--pool threads --concurrency 2 --without-gossip --without-mingle --without-heartbeat".split()
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         chosen = ("--queues", ",".join(queues), "--hostname", f"{queues[0]}@%h") if queues else ()
-        return self.start(*CELERY, "worker", *sizes, *chosen)
+        return self.start(*CELERY, "worker", "--pool", "threads", "--concurrency", "2", *quiet, *chosen)
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         return self.start(*CELERY, "beat", "--pidfile=")
