@@ -17,6 +17,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -173,10 +174,9 @@ def _literal(host: str) -> Address | None:
     A name whose last part is a number would be read as an IPv4 address by many programs: 2130706433,
     0x7f.1 and 127.1 all mean 127.0.0.1.
     """
-    try:
-        return ip_address(host) if "%" not in host else None
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        if "%" not in host:
+            return ip_address(host)
     if len(host) > 253 or not NAME.fullmatch(host) or NUMBER.fullmatch(host.rpartition(".")[2]):
         raise BlockedError(f"“{host[:80]}” is neither a host name nor an IP address written in full.")
     return None
@@ -243,10 +243,13 @@ class _Wire:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._sock.close()
 
     def close(self) -> None:
-        self._sock.close()
+        """http.client lets go before an answer without a length is read: `hang_up` ends it."""
 
     def in_time(self) -> socket.socket:
         """The socket, allowed to take what time is left. TimeoutError where none is."""
@@ -314,7 +317,7 @@ def _connect(target: Target, addresses: list[str], deadline: float) -> _Wire:
             if target.scheme == "https":
                 wire.secure(target.host)
         except BaseException:
-            wire.close()
+            wire.hang_up()
             raise
         return wire
     raise refused
@@ -328,10 +331,12 @@ def _exchange(target: Target, wire: _Wire, body: bytes, headers: Mapping[str, st
         "POST", target.path, body, {"Host": target.authority, "Connection": "close", **headers}
     )
     response = connection.getresponse()
+    read = bytearray()
     try:
-        read = response.read(MOST_BYTES)
+        while piece := response.read(4096):
+            read += piece
     except http.client.IncompleteRead as cut:  # by our limit, or by the receiver: the status counts
-        read = cut.partial
+        read += cut.partial
     text = read.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
     return Answer(response.status, text, response.headers.get("Retry-After"))
 
