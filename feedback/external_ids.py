@@ -117,7 +117,7 @@ def _put(
 def _clean(text: str) -> str | None:
     trimmed = text.strip()
     if len(trimmed) > LONGEST:
-        raise ValueError(f"Your id has at most {LONGEST} characters; these are {len(trimmed)}.")
+        raise ValueError(f"Your ID has at most {LONGEST} characters; these are {len(trimmed)}.")
     if UNSTORABLE.search(trimmed):
         raise ValueError("Remove the characters that cannot be stored.")
     return trimmed or None

@@ -1,17 +1,20 @@
-"""Undo of an upload: what it recorded is taken back by events of a change set of their own."""
+"""Undo of an upload: what it recorded is taken back by events of a change set of their own.
+
+Own ids of the buyer that it put on record go too, where they still stand.
+"""
 
 from __future__ import annotations
 
 from django.db import transaction
 from django.utils import timezone
 
-from feedback.models import ChangeSet, Upload
+from feedback.models import ChangeSet, ExternalIdChange, Upload
 from feedback.retract import take_back
 from feedback.submission import Origin
 from feedback.uploads import hint
 from flows.problems import Problem, ProblemError
 
-AT_ONCE = 500  # events that are taken back while the asker waits
+AT_ONCE = 500  # events, or own ids, that are taken back while the asker waits
 Status = Upload.Status
 
 
@@ -39,12 +42,17 @@ def _begin(row: Upload, origin: Origin) -> None:
         row.status = Status.UNDONE
         return
     row.undo = row.undo or _change_set(row, origin)
-    if row.recorded > AT_ONCE:
+    if row.recorded > AT_ONCE or _learned(row) > AT_ONCE:
         row.status, row.finished_at = Status.QUEUED, None
         hint(row.pk)
         return
     row.taken_back += sum(take_back(each, row.undo) for each in row.change_sets.order_by("pk"))
     row.status, row.finished_at = Status.UNDONE, timezone.now()
+
+
+def _learned(row: Upload) -> int:
+    """How many ids of the buyer's own it put on record, as far as `AT_ONCE` and one more."""
+    return ExternalIdChange.objects.filter(change_set__upload=row)[: AT_ONCE + 1].count()
 
 
 def _change_set(row: Upload, origin: Origin) -> ChangeSet:

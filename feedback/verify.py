@@ -5,20 +5,20 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Model, OuterRef, Q, QuerySet, Subquery
 
 from feedback.cells import cells_from, cells_stored
 from feedback.fold import Event, fold
-from feedback.history import STATE_COLUMNS, fingerprint
+from feedback.history import STATE_COLUMNS, History, fingerprint
 from feedback.metrics import Totals
-from feedback.models import ChangeSet, Feedback, SourceDay, StaleMark, Upload
+from feedback.models import ChangeSet, ExternalIdChange, Feedback, SourceDay, StaleMark, Upload
 from flows.models import (
     Agreement,
     Alert,
@@ -79,21 +79,22 @@ def snapshot() -> Iterator[None]:
 
 
 def _states(finding: Finding) -> None:
-    deliveries = Delivery.objects.order_by("pk").only("public_id", *STATE_COLUMNS)
+    deliveries = Delivery.objects.order_by("pk").only("public_id", "first_feedback_at", *STATE_COLUMNS)
     for chunk in _chunks(deliveries):
-        events: dict[int, list[Event]] = {delivery.pk: [] for delivery in chunk}
+        histories = {delivery.pk: History(delivery) for delivery in chunk}
         for row in Feedback.objects.filter(delivery__gte=chunk[0].pk, delivery__lte=chunk[-1].pk):
             event = Event(row.values, row.occurred_at, row.pk, row.public_id, row.retracts_id)
-            events[row.delivery_id].append(event)
-        for delivery in chunk:
+            histories[row.delivery_id].learn(event, row.fingerprint, row.received_at, row.change_set_id)
+        for history in histories.values():
             finding.checked += 1
-            finding.faults += _unlike(delivery, events[delivery.pk])
+            finding.faults += _unlike(history)
 
 
-def _unlike(delivery: Delivery, events: Sequence[Event]) -> Iterator[str]:
-    state = fold(events)
-    for name in STATE_COLUMNS:
-        stored, folded = getattr(delivery, name), getattr(state, name)
+def _unlike(history: History) -> Iterator[str]:
+    delivery, state = history.delivery, fold(history.events)
+    made = {name: getattr(state, name) for name in STATE_COLUMNS}
+    for name, folded in {**made, "first_feedback_at": history.first_feedback_at()}.items():
+        stored = getattr(delivery, name)
         if stored != folded:
             yield f"{delivery.public_id}: {name} is {stored!r}, its events make {folded!r}"
 
@@ -152,6 +153,17 @@ def _change_sets(finding: Finding) -> None:
     finding.faults = [f"{each}: no change set of its delivery's flow and buyer" for each in orphans]
 
 
+def _own_ids(finding: Finding) -> None:
+    """An id that was changed is as its last change left it."""
+    last = ExternalIdChange.objects.filter(delivery=OuterRef("delivery")).order_by("-pk").values("pk")[:1]
+    latest = ExternalIdChange.objects.filter(pk=Subquery(last)).select_related("delivery").order_by("pk")
+    for change in latest.iterator(chunk_size=CHUNK):
+        finding.checked += 1
+        stands = change.delivery.external_id
+        if stands != change.after:
+            finding.faults.append(f"{change.delivery}: its own id is {stands!r}, set was {change.after!r}")
+
+
 def _decisions(finding: Finding) -> None:
     finding.checked = Decision.objects.count()
     bare = Decision.objects.filter(Q(numbers={}) | Q(numbers=None) | Q(after={}))
@@ -208,6 +220,8 @@ SAME: tuple[tuple[type[Model], str, str], ...] = (
     (StaleMark, "delivery__source_id", "source_id"),
     (Feedback, "retracts__delivery_id", "delivery_id"),
     (Upload, "undo__buyer_id", "buyer_id"),
+    (ExternalIdChange, "change_set__buyer_id", "delivery__buyer_id"),
+    (ExternalIdChange, "change_set__flow_id", "delivery__flow_id"),
     (Decision, "source__flow_id", "flow_id"),
     (Decision, "rule__flow_id", "flow_id"),
     (Decision, "delivery__source_id", "source_id"),
@@ -233,6 +247,7 @@ CHECKS: dict[str, Callable[[Finding], None]] = {
     "every delivery's state is the fold of its events": _states,
     "every event reads as it was recorded": _fingerprints,
     "every event belongs to a change set": _change_sets,
+    "every own id is as its last change left it": _own_ids,
     "every cell is the aggregate of its deliveries": _cells,
     "every decision is unique and has its numbers": _decisions,
     "every paused source says why": _paused,

@@ -69,6 +69,54 @@ def test_taking_back_all_leaves_no_state(events):
     assert fold([*said, *gone]) == State()
 
 
+@st.composite
+def told_lives(draw):
+    """Feedback at times of its own; what comes after each: how often it was taken back and restored, and the
+    values that it was corrected to (None: it was not).
+    """
+    minutes = draw(st.lists(st.integers(0, 50), min_size=1, max_size=5, unique=True))
+    return [(minute, draw(values), draw(st.integers(0, 3)), draw(st.none() | values)) for minute in minutes]
+
+
+def arrivals(data, lives) -> list[Event]:
+    """The events of these lives in some order of arrival: each life's own order is kept, as it must be."""
+    turns = data.draw(st.permutations([life for life, told in enumerate(lives) for _ in steps(told)]))
+    left = {life: steps(told) for life, told in enumerate(lives)}
+    last: dict[int, int] = {}
+    events = []
+    for order, life in enumerate(turns, 1):
+        minute, said = lives[life][0], left[life].pop(0)
+        if said is RETRACTION:
+            events.append(retraction(order, last[life]))
+        else:
+            events.append(event(minute, order, **said))
+        last[life] = order
+    return events
+
+
+RETRACTION = object()
+
+
+def steps(told) -> list:
+    """First the feedback, then its chain of retractions, then, if it counts then, what corrects it."""
+    _, said, turns, better = told
+    chain = [said, *[RETRACTION] * turns]
+    return chain if better is None or turns % 2 else [*chain, RETRACTION, better]
+
+
+@given(st.data(), told_lives())
+def test_in_whatever_order_corrections_and_restorations_arrive_they_make_one_state(data, lives):
+    """To the cent: amounts are compared as decimals. What must come out is told without any retraction."""
+    counting = [
+        event(minute, minute, **(said if better is None else better))
+        for minute, said, turns, better in lives
+        if turns % 2 == 0
+    ]
+    arrived = arrivals(data, lives)
+    twice = arrived + data.draw(st.lists(st.sampled_from(arrived)))
+    assert fold(data.draw(st.permutations(twice))) == fold(counting)
+
+
 def test_a_retraction_taken_back_lets_the_feedback_stand_again():
     said, gone, back = event(0, 1, outcome="converted"), retraction(2, 1), retraction(3, 2)
     assert fold([said, gone]) == State()

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from feedback import quality, stale
+from feedback.external_ids import set_external_id
 from feedback.intake import intake
 from feedback.models import ChangeSet, Door, SourceDay
 from feedback.submission import Origin, Submission
@@ -19,6 +20,7 @@ HEADS = {
     "state": "every delivery's state is the fold of its events",
     "event": "every event reads as it was recorded",
     "set": "every event belongs to a change set",
+    "own": "every own id is as its last change left it",
     "cell": "every cell is the aggregate of its deliveries",
     "decision": "every decision is unique and has its numbers",
     "paused": "every paused source says why",
@@ -44,6 +46,7 @@ def sound(world, other_world):
     ]
     receipts = intake(world.flow, said, Origin(world.actor(world.manager), Door.PORTAL))
     assert {receipt.status for receipt in receipts} == {"recorded"}
+    set_external_id(world.delivery, "CRM-1", "", Origin(world.actor(world.manager), Door.PORTAL))
     stale.mark(deliveries)
     while quality.recompute():
         pass
@@ -79,6 +82,9 @@ def test_sound_data_holds(sound):
         ('UPDATE flows_delivery SET fields = \'{{"notes": "x"}}\' WHERE flow_id = {flow}', {"state"}),
         ("UPDATE feedback_feedback SET fingerprint = 'x' WHERE id = {event}", {"event"}),
         ("UPDATE feedback_feedback SET change_set_id = {foreign_set} WHERE id = {event}", {"set"}),
+        ("UPDATE flows_delivery SET first_feedback_at = delivered_at WHERE id = {delivery}", {"state"}),
+        ("UPDATE flows_delivery SET external_id = 'CRM-2' WHERE id = {delivery}", {"own"}),
+        ("UPDATE feedback_externalidchange SET change_set_id = {foreign_set}", {"tenant"}),
         ("UPDATE feedback_sourceday SET delivered = delivered + 1", {"cell"}),
         ("UPDATE feedback_sourceday SET revenue = revenue + 0.001", {"cell"}),
         ("DELETE FROM feedback_sourceday", {"cell"}),
@@ -101,6 +107,7 @@ def test_what_is_broken_is_named(sound, other_world, sql, broken):
         "flow": sound.flow.pk,
         "source": sound.source.pk,
         "buyer": sound.buyer.pk,
+        "delivery": sound.delivery.pk,
         "event": sound.delivery.feedback.get().pk,
         "foreign_set": foreign.pk,
         "other_flow": other_world.flow.pk,
