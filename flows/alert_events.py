@@ -33,6 +33,8 @@ def _data(alerts: Sequence[Alert]) -> list[dict[str, Any]]:
             "body": alert.body,
             "flow_id": flows.get(alert.flow_id or 0),
             "source": sources.get(alert.source_id or 0),
+            "lasts": alert.lasts,  # that it is over will be told too
+            "resolved": alert.resolves_id is not None,  # it tells that something is over
             "url": f"{settings.BASE_URL}/alerts/",
         }
         for alert in alerts

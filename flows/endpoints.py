@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
-from flows.actions.alerts import raise_alerts
+from flows.conditions import clear, hold, settle
 from flows.models import Alert, Endpoint, OutboxMessage
 from flows.transports import GONE, AnsweredError
 
@@ -34,11 +36,13 @@ def failed(endpoint: Endpoint, error: Exception, *, now: dt.datetime) -> None:
         _switch_off(endpoint, f"Nothing has reached it for {PATIENCE.days} days.", now)
 
 
+@transaction.atomic
 def switch_on(endpoint: Endpoint) -> None:
     """Send to it again, as if it had never failed. What was given up meanwhile can be sent again."""
     endpoint.enabled, endpoint.failing_since = True, None
     endpoint.disabled_at, endpoint.disabled_reason = None, ""
     endpoint.save(update_fields=["enabled", "failing_since", "disabled_at", "disabled_reason"])
+    clear(endpoint.seller_id, _condition(endpoint), now=timezone.now(), why="It was switched on again.")
 
 
 def switch_off(endpoint: Endpoint) -> None:
@@ -52,18 +56,24 @@ def given_up(endpoint: Endpoint) -> QuerySet[OutboxMessage]:
     return OutboxMessage.objects.filter(endpoint=endpoint, status=OutboxMessage.Status.DEAD)
 
 
+def settle_alerts(seller_id: int, *, now: dt.datetime) -> None:
+    """Let no alert stand of an endpoint that is there no more."""
+    off = Endpoint.objects.filter(seller=seller_id, enabled=False)
+    settle(seller_id, "endpoint", {}, {_condition(each) for each in off}, now=now)
+
+
 def _switch_off(endpoint: Endpoint, why: str, now: dt.datetime) -> None:
     on = Endpoint.objects.filter(pk=endpoint.pk, enabled=True)
     if on.update(enabled=False, disabled_at=now, disabled_reason=why):
         page = reverse("admin:flows_endpoint_change", args=(endpoint.pk,))
-        raise_alerts(
-            [
-                Alert(
-                    seller_id=endpoint.seller_id,
-                    level=Alert.Level.WARN,
-                    title=f"Endpoint “{endpoint.name}” was switched off"[:160],
-                    body=f"{why} Mend it, then switch it on again and send what was given up: {page}",
-                    created_at=now,
-                )
-            ]
+        alert = Alert(
+            level=Alert.Level.WARN,
+            title=f"Endpoint “{endpoint.name}” was switched off"[:160],
+            body=f"{why} Mend it, then switch it on again and send what was given up: {page}",
+            created_at=now,
         )
+        hold(endpoint.seller_id, _condition(endpoint), lambda: alert)
+
+
+def _condition(endpoint: Endpoint) -> str:
+    return f"endpoint:{endpoint.pk}"

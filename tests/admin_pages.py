@@ -17,6 +17,7 @@ from flows import keys
 from flows.models import (
     Agreement,
     Alert,
+    AlertSettings,
     ApiKey,
     Decision,
     Delivery,
@@ -98,6 +99,7 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         Alert: Alert.objects.create(
             seller=seller, flow=flow, source=source, level="bad", title=f"{token} alert"
         ),
+        AlertSettings: AlertSettings.objects.get(seller=seller),
         Endpoint: Endpoint.objects.create(seller=seller, name=f"{token} endpoint", url="https://x.example"),
         OutboxMessage: OutboxMessage.objects.create(
             seller=seller, kind="email", payload={"to": token}, last_error=f"{token} error"

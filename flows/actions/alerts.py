@@ -9,8 +9,8 @@ from django.conf import settings
 
 from flows.actions.base import Action, BadRule, CannotUndo, Change, Params, Target
 from flows.alert_events import announce
+from flows.channels import NOBODY, teams_of
 from flows.models import Alert, Decision, OutboxMessage, Rule
-from portal.models import Membership
 
 
 class RaiseAlert(Action):
@@ -46,33 +46,35 @@ class RaiseAlert(Action):
         return Alert.Level(decision.params.get("level", Alert.Level.WARN))
 
 
-def raise_alerts(alerts: Sequence[Alert]) -> None:
-    """Save the alerts and, in the same transaction, what their sellers' people and endpoints are told."""
+def raise_alerts(alerts: Sequence[Alert], *, as_level: str | None = None) -> None:
+    """Save the alerts and, in the same transaction, what their sellers' people and endpoints are told.
+
+    ``as_level``: whom it interests, where that is another level than the alert's own: that a condition is
+    over is for those who heard of it.
+    """
+    teams = teams_of({alert.seller_id for alert in alerts})
+    posts = [teams.get(alert.seller_id, NOBODY).post(as_level or alert.level) for alert in alerts]
+    for alert, post in zip(alerts, posts, strict=True):
+        alert.awaits_digest = post == "digest"
     saved = Alert.objects.bulk_create(alerts)
     announce(saved)
-    people = _people({alert.seller_id for alert in saved})
     OutboxMessage.objects.bulk_create(
         OutboxMessage(
             seller_id=alert.seller_id,
             kind="email",
-            payload=_email(alert, people[alert.seller_id]),
+            payload=_email(alert, teams[alert.seller_id].addresses),
             next_attempt_at=alert.created_at,
             created_at=alert.created_at,
         )
-        for alert in saved
-        if people.get(alert.seller_id)
+        for alert, post in zip(saved, posts, strict=True)
+        if post == "now"
     )
 
 
-def _people(seller_ids: set[int]) -> dict[int, list[str]]:
-    """The addresses of those who work for each seller."""
-    members = Membership.objects.filter(seller__in=seller_ids, user__is_active=True).exclude(user__email="")
-    found: dict[int, list[str]] = {}
-    for seller_id, address in members.order_by("pk").values_list("seller_id", "user__email"):
-        found.setdefault(seller_id, []).append(address)
-    return found
-
-
-def _email(alert: Alert, to: list[str]) -> dict[str, Any]:
+def _email(alert: Alert, to: Sequence[str]) -> dict[str, Any]:
     lines = [alert.title, alert.body, f"{settings.BASE_URL}/alerts/"]
-    return {"to": to, "subject": alert.title, "body": "\n\n".join(line for line in lines if line) + "\n"}
+    return {
+        "to": list(to),
+        "subject": alert.title,
+        "body": "\n\n".join(line for line in lines if line) + "\n",
+    }

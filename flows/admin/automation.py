@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from flows.actions import REGISTRY
 from flows.admin.forms import as_json, pill
-from flows.models import Alert, Decision
+from flows.models import Alert, AlertSettings, Decision
 from flows.reasons import explain
-from portal.scoped_admin import ReadOnlyAdmin
+from portal.scoped_admin import ONE_BUTTON, ReadOnlyAdmin, ScopedModelAdmin
 
 STATUS_TONES = {"applied": "good", "suggested": "info", "dismissed": "neutral", "undone": "warn"}
 LEVEL_TONES = {"bad": "bad", "warn": "warn", "good": "good", "info": "info"}
@@ -76,3 +79,33 @@ class AlertAdmin(ReadOnlyAdmin[Alert]):
     @admin.display(description="Level")
     def state(self, row: Alert) -> SafeString:
         return pill(LEVEL_TONES[row.level], row.get_level_display())
+
+
+@admin.register(AlertSettings)
+class AlertSettingsAdmin(ScopedModelAdmin[AlertSettings]):
+    """What the team gets by e-mail: one row a seller, which is there from the start."""
+
+    may_add = may_delete = False
+    list_select_related = ("seller",)
+    list_display = ("__str__", "by_email", "email_level", "digest", "digest_hour")
+    sortable_by = ()
+    fieldsets = (
+        (
+            "E-mail",
+            {
+                "fields": ("by_email", "email_level"),
+                "description": "Alerts always show in the app, and go to your webhooks as each of these says.",
+            },
+        ),
+        ("Daily digest", {"fields": ("digest", "digest_hour", "clock")}),
+    )
+    readonly_fields = ("clock",)
+
+    @admin.display(description="Your time zone")
+    def clock(self, row: AlertSettings) -> str:
+        return row.seller.timezone
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        return super().change_view(request, object_id, form_url, {**ONE_BUTTON, **(extra_context or {})})

@@ -2,6 +2,7 @@
 
 from flows.models.automation import (
     Alert,
+    AlertSettings,
     Bonus,
     Decision,
     Rule,
@@ -24,6 +25,7 @@ from flows.models.supply import (
 __all__ = [
     "Agreement",
     "Alert",
+    "AlertSettings",
     "ApiKey",
     "Attempt",
     "Bonus",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.utils.timezone import now
 
 from flows.models.config import Flow, default_seller_paths
@@ -251,6 +253,12 @@ class Alert(models.Model):
     # While a condition lasts it has one alert, told by this key; "" where there is no lasting condition.
     condition = models.CharField(max_length=160, blank=True, db_default="")
     resolved_at = models.DateTimeField(null=True, blank=True)
+    # The alert whose condition has cleared, of one that tells just this: it is told once.
+    resolves = models.OneToOneField(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="resolution"
+    )
+    # To be told by e-mail with the others of its day (flows/digest.py).
+    awaits_digest = models.BooleanField(default=False, db_default=False, editable=False)
     title = models.CharField(max_length=160)
     body = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField(default=now)
@@ -261,6 +269,9 @@ class Alert(models.Model):
         indexes = (
             models.Index(fields=["seller", "-created_at"], name="alert_by_seller"),
             models.Index(fields=["seller"], name="alert_unread", condition=models.Q(read_at=None)),
+            models.Index(
+                fields=["seller"], name="alert_awaits_digest", condition=models.Q(awaits_digest=True)
+            ),
         )
         constraints = (
             models.UniqueConstraint(
@@ -272,6 +283,67 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it tells of a condition that has not cleared yet."""
+        return bool(self.condition) and self.resolved_at is None
+
+
+class AlertSettings(models.Model):
+    """What a seller's people get by e-mail. Without a row: every alert, as it comes."""
+
+    class Least(models.TextChoices):
+        """From which level on: see ``flows/channels.py``."""
+
+        ALL = "all", "Every alert"
+        WARN = "warn", "Warnings and problems"
+        BAD = "bad", "Problems only"
+
+    access_paths: ClassVar = Paths(seller="seller", buyer=None)
+    seller = models.OneToOneField(Seller, on_delete=models.CASCADE, related_name="alert_settings")
+    by_email = models.BooleanField(
+        "by e-mail",
+        default=True,
+        db_default=True,
+        help_text="To everybody who works for you. Off: alerts show in the app, and go to your webhooks.",
+    )
+    email_level = models.CharField(
+        "which alerts",
+        max_length=4,
+        choices=Least.choices,
+        default=Least.ALL,
+        db_default=Least.ALL,
+        help_text="That a condition has cleared is told to whoever was told of the condition.",
+    )
+    digest = models.BooleanField(
+        "once a day",
+        default=False,
+        db_default=False,
+        help_text="One e-mail a day instead of one for each alert, and none on a day without news. "
+        "Problems come at once all the same.",
+    )
+    digest_hour = models.PositiveSmallIntegerField(
+        "at",
+        choices=[(hour, f"{hour:02}:00") for hour in range(24)],
+        default=8,
+        db_default=8,
+        help_text="In your company's time zone.",
+    )
+    digest_sent_on = models.DateField(null=True, blank=True, editable=False)  # in that zone: once a day
+
+    class Meta:
+        verbose_name = verbose_name_plural = "alert settings"
+
+    def __str__(self) -> str:
+        return f"Alert settings of {self.seller}"
+
+
+@receiver(post_save, sender=Seller)
+def _new_seller(instance: Seller, *, created: bool, raw: bool = False, **signal: Any) -> None:
+    """Each seller has a row to edit from the start."""
+    if created and not raw:
+        AlertSettings.objects.create(seller=instance)
 
 
 class Bonus(models.Model):
