@@ -34,14 +34,14 @@ _HEADS: AnyMapping[str, tuple[str, ...]] = {
     "outcome": ("status", "lead status", "result", "disposition", "stage", "deal stage", "opportunity stage"),
     "converted": ("sold", "is converted", "won", "sale"),
     "quality_score": ("quality", "score", "rating", "lead quality", "lead rating", "stars"),
-    "revenue": ("amount", "sale amount", "deal amount", "value", "deal value", "price sold", "premium"),
+    "revenue": ("amount", "sale amount", "deal amount", "value", "deal value", "premium", "betrag", "umsatz"),
     "commission": ("payout", "fee", "commission amount"),
     TIMESTAMP: ("date", "updated", "updated at", "status date", "closed date", "close date", "feedback date"),
     "contacted_date": ("contacted", "contacted at", "contact date", "first contact", "first contacted"),
     "reason": ("return reason", "lost reason", "closed lost reason", "rejection reason"),
-    "notes": ("note", "comment", "comments", "remarks", "description"),
+    "notes": ("note", "comment", "comments", "remarks", "description", "kommentar"),
     EMAIL: ("email", "e mail", "email address", "e mail address", "mail"),
-    PHONE: ("phone", "phone number", "mobile", "mobile phone", "telephone", "tel", "cell"),
+    PHONE: ("phone", "phone number", "mobile", "mobile phone", "telephone", "tel", "cell", "telefon"),
 }
 
 

@@ -32,6 +32,7 @@ OUTCOME_WORDS: Mapping[str, str] = {
     "repeat": "duplicate",
     "already_in_system": "duplicate",
     "lost": "not_interested",
+    "closed_lost": "not_interested",
     "declined": "not_interested",
     "uninterested": "not_interested",
     "refund": "returned",
