@@ -17,7 +17,7 @@ from django.utils import timezone
 from flows import endpoints, transports
 from flows.egress import EgressError
 from flows.models import Attempt, OutboxMessage
-from flows.transports import AnsweredError, PermanentError, Sent
+from flows.transports import GONE, AnsweredError, PermanentError, Sent
 
 LEASE = dt.timedelta(minutes=5)  # longer than any attempt takes; a killed worker's message is due again then
 # Between one attempt and the next, as Standard Webhooks proposes: ten attempts in three days and four hours.
@@ -60,10 +60,10 @@ def deliver(*, now: dt.datetime | None = None, limit: int = 1000) -> int:
                 if _claim(message, now or timezone.now()):
                     out[pool.submit(_send, message)] = message
             for future in wait(out, return_when=FIRST_COMPLETED).done if out else ():
-                message = out.pop(future)
-                if _note(message, future.result(), now or timezone.now()):
+                message, result = out.pop(future), future.result()
+                if _note(message, result, now or timezone.now()):
                     left += 1
-                elif message.endpoint_id:
+                elif message.endpoint_id and not isinstance(result.error, PermanentError):
                     waiting = [each for each in waiting if each.endpoint_id != message.endpoint_id]
     return left
 
@@ -129,7 +129,7 @@ def _note(message: OutboxMessage, result: _Try, now: dt.datetime) -> bool:
         _close(message, status=Status.DONE, done_at=now, last_error="")
         endpoints.heard(message.endpoint)
         return True
-    if isinstance(result.error, PermanentError) or message.attempts >= MAX_ATTEMPTS:
+    if message.attempts >= MAX_ATTEMPTS or _is_final(result.error):
         log.error("Outbox message %s is given up after %s attempts.", message.pk, message.attempts)
         _close(message, status=Status.DEAD, last_error=_words(result.error))
     else:
@@ -138,6 +138,11 @@ def _note(message: OutboxMessage, result: _Try, now: dt.datetime) -> bool:
     if message.endpoint and not isinstance(result.error, PermanentError):
         endpoints.failed(message.endpoint, result.error, now=now)
     return False
+
+
+def _is_final(error: Exception) -> bool:
+    gone = isinstance(error, AnsweredError) and error.status_code == GONE
+    return gone or isinstance(error, PermanentError)
 
 
 def _log(message: OutboxMessage, result: _Try, now: dt.datetime) -> None:
