@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from django.utils.timezone import now as wall_clock
 
 from feedback.csv_template import csv_template
+from feedback.file_snippets import file_snippets
 from feedback.schema import FieldSpec, Schema, Terms, compile_schema
 from feedback.schema.json_schema import field_schema
 from feedback.snippets import Snippet, curl, pretty, snippets
@@ -45,11 +46,12 @@ KINDS: Mapping[str, str] = {
 PRACTICES = (
     "Send what became of every lead, not of the sold ones only: a source can be judged only by all of them.",
     "Name the lead by lead_id as it was delivered (evt_…): it is the most reliable id. Your own external_id "
-    "works where it was delivered with the lead.",
+    "works where it was delivered with the lead, set on its page in the portal, or learned from a file with "
+    "both ids.",
     "Use the words exactly: converted, no_contact, bad_info; not sold, CONVERTED or conv.",
     "Send feedback_timestamp with an offset (Z or +02:00): news that comes late then falls into its place.",
     "Send a correction as new feedback. A field left out keeps its value, null clears it, and nothing is "
-    "ever lost from the history.",
+    "ever lost from the history. A single piece can be taken back or put right on the lead's page.",
     "Put an Idempotency-Key on every POST, and repeat a request that got no answer, or 429 or 5xx, with the "
     "same key: it is counted once. Wait longer before each further try.",
     "Queue feedback while you are busy or we are away, and send it later in batches of up to 1,000.",
@@ -93,6 +95,7 @@ class Guide:
     snippets: tuple[Snippet, ...]
     batch: str
     csv: str
+    file_snippets: tuple[Snippet, ...]
     schedule: str
     zone: str
     problems: ClassVar[Mapping[str, Explanation]] = explanations.PROBLEMS
@@ -120,6 +123,7 @@ def guide_of(flow: Flow, agreement: Agreement | None = None, *, now: dt.datetime
         snippets=tuple(snippets(endpoint(flow), full)),
         batch=curl(f"{endpoint(flow)}/batch", pretty(rows)),
         csv=csv_template(flow, now=moment),
+        file_snippets=tuple(file_snippets(endpoint(flow))),
         schedule=in_words(agreement.schedule) if agreement else "",
         zone=agreement.buyer.timezone if agreement else "",
     )

@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+import time
 import urllib.request
 from decimal import Decimal
 from pathlib import Path
@@ -18,11 +19,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
+from feedback import tasks
 from feedback.guide import guide_of
 from feedback.guide_links import agreement_of, token_of
 from feedback.schema import Clean, compile_schema
 from flows.explanations import FAULTS, PROBLEMS
-from flows.models import Agreement, Field, Flow
+from flows.models import Agreement, Delivery, Field, Flow
 from flows.presets import PRESETS, set_up_flow
 from tests import factories as make
 
@@ -121,6 +123,56 @@ def test_the_file_is_valid(flow):
     check(flow, schema.from_texts(row))
 
 
+def file_code(flow: Flow, language: str) -> str:
+    return next(each.code for each in guide_of(flow).file_snippets if each.language == language)
+
+
+def test_the_python_for_files_sends_one_waits_and_shows_what_was_refused(
+    world, live_key, monkeypatch, tmp_path, settings, capsys
+):
+    settings.MEDIA_ROOT, client = tmp_path / "kept", Client()
+    monkeypatch.chdir(tmp_path)
+    lines = f"lead_id,outcome\n{world.delivery.public_id},converted\nevt_nowhere,converted\n"
+    Path("feedback.csv").write_text(lines)
+
+    def urlopen(request, timeout):
+        sent = {"content_type": request.get_header("Content-type", ""), "headers": dict(request.headers)}
+        path = request.full_url.removeprefix(settings.BASE_URL)
+        answer = client.generic(request.get_method(), path, request.data or b"", **sent)
+        assert answer.status_code < 400, answer.content
+        reply = Answer(answer.getvalue())
+        reply.headers = answer.headers
+        return reply
+
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(time, "sleep", lambda seconds: tasks.sweep_uploads())
+    monkeypatch.setenv("LEADLOOP_KEY", live_key)
+    exec(compile(file_code(world.flow, "Python"), "guide", "exec"), {})  # noqa: S102  # our own text
+    told = capsys.readouterr().out
+    assert told.startswith("done None 1 0 1\n")
+    assert "evt_nowhere,converted,3," in told
+    assert Delivery.objects.get(pk=world.delivery.pk).outcome == "converted"
+
+
+def test_the_curl_lines_for_files(flow):
+    first, second, third = (
+        shlex.split(part, comments=True)
+        for part in re.split(r"(?=^curl)", file_code(flow, "curl"), flags=re.MULTILINE)[1:]
+    )
+    assert first[:5] == ["curl", "-i", "-X", "POST", f"{guide_of(flow).endpoint}/uploads"]
+    assert first[-2:] == ["--data-binary", "@feedback.csv"]
+    assert "Content-Type: text/csv" in first
+    assert second[-1] == "http://127.0.0.1:8000LOCATION"
+    assert third[-1] == "http://127.0.0.1:8000LOCATION/errors"
+
+
+@pytest.mark.parametrize("language", ["JavaScript", "PHP"])
+def test_the_other_languages_send_files_to_the_same_address(flow, language):
+    code = file_code(flow, language)
+    for part in (f"{guide_of(flow).endpoint}/uploads", "text/csv", "LEADLOOP_KEY", "errors_url", "Location"):
+        assert part in code, part
+
+
 def test_the_fields_are_the_flows(flow):
     specs = compile_schema(flow).fields
     lines = guide_of(flow).fields
@@ -190,7 +242,7 @@ def test_every_code_that_stands_in_the_sources_is_explained():
         for path in (ROOT / folder).rglob("*.py"):
             for match in pattern.finditer(path.read_text()):
                 found |= set(filter(None, match.groups()))
-    of_pages = {"stale"}  # told on the page itself, never by the API
+    of_pages = {"stale", "upload_changed", "upload_not_checked"}  # told on the page itself, never by the API
     assert len(found) > 25
     assert found - set(PROBLEMS) - set(FAULTS) - of_pages == set()
 
