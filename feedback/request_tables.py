@@ -32,7 +32,8 @@ def tone_of(call: RequestLog) -> str:
     """Good for what went through, amber for a refusal of all or of some rows, red for a fault of ours."""
     if call.status >= 500:
         return "bad"
-    return "warn" if call.status >= 400 or call.answer.get("rejected") else "good"
+    refused = call.answer.get("rejected") or call.answer.get("outcome") in ("failure", "error")
+    return "warn" if call.status >= 400 or refused else "good"
 
 
 class RequestTable(Table):

@@ -12,7 +12,10 @@ import math
 import time
 
 import redis  # noqa: F401  # `limits` looks for it in sys.modules, where a thread may see it half imported
+from allauth.account.adapter import get_adapter
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
@@ -32,8 +35,11 @@ class Limiter:
         self.window = FixedWindowRateLimiter(_open(storage))
         self.rests_until = 0.0
 
-    def hit(self, who: str) -> dict[str, str]:
-        """Count one request of ``who``; → the headers to answer with. ProblemError 429 over the limit."""
+    def hit(self, who: str, named: str = "This key") -> dict[str, str]:
+        """Count one request of ``who``; → the headers to answer with. ProblemError 429 over the limit.
+
+        ``named``: what the refusal calls them.
+        """
         if time.monotonic() < self.rests_until:
             return {}
         try:
@@ -46,7 +52,7 @@ class Limiter:
         wait = max(1, math.ceil(stats.reset_time - time.time()))
         headers = self.headers(stats.remaining, wait)
         if not good:
-            raise _rate_limited(wait, headers)
+            raise _rate_limited(named, wait, headers)
         return headers
 
     def headers(self, remaining: int, reset: int) -> dict[str, str]:
@@ -64,6 +70,14 @@ def limiter() -> Limiter:
 _limiter = functools.cache(Limiter)
 
 
+def address_of(request: HttpRequest) -> str:
+    """Whence a request comes, as for log-ins: behind a proxy, by what the proxy adds to X-Forwarded-For."""
+    try:
+        return str(get_adapter(request).get_client_ip(request))
+    except PermissionDenied:  # not to be known, so all of these share a limit
+        return ""
+
+
 def _open(storage: str) -> Storage:
     """Time-outs are short: a request must not wait for a limit."""
     options = {} if storage == "memory://" else {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
@@ -72,13 +86,13 @@ def _open(storage: str) -> Storage:
     return opened
 
 
-def _rate_limited(wait: int, headers: dict[str, str]) -> ProblemError:
+def _rate_limited(named: str, wait: int, headers: dict[str, str]) -> ProblemError:
     return ProblemError(
         Problem(
             429,
             "rate_limited",
             "Too many requests",
-            f"This key has used up its requests. Try again in {wait} s.",
+            f"{named} has used up its requests. Try again in {wait} s.",
             headers={"Retry-After": str(wait), **headers},
         )
     )

@@ -53,6 +53,7 @@ class Trace:
     key: ApiKey | None = None
     flow: Flow | None = None
     payload: dict[str, Any] | None = None
+    said: Mapping[str, Any] | None = None  # the answer, by a door that may not answer in JSON
 
 
 def write(trace: Trace, response: HttpResponseBase) -> None:
@@ -66,7 +67,8 @@ def write(trace: Trace, response: HttpResponseBase) -> None:
 
 
 def _row(trace: Trace, key: ApiKey, response: HttpResponseBase) -> RequestLog:
-    request, answer = trace.request, _data(response)
+    request = trace.request
+    answer = _data(response) if trace.said is None else trace.said
     payload = trace.payload if trace.payload is not None else _late_payload(request, response.status_code)
     lead_id, lead_ids = _lead_ids(trace.ids, payload or {})
     return RequestLog(

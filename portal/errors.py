@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
-API_PATHS = ("/flows/", "/exists/", "/lists/")
+API_PATHS = ("/flows/", "/exists/", "/lists/", "/feedback")
 PROBLEMS = {
     400: ("bad_request", "Bad request", "The request could not be understood."),
     403: ("forbidden", "Forbidden", "This is not allowed."),

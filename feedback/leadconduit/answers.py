@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from feedback.leadconduit.asking import refused
 from feedback.present import amount
+from flows.accept import preferred
 from flows.http import dumps
 from flows.models import Agreement, Delivery
 from flows.problems import Problem
@@ -17,14 +18,12 @@ from flows.problems import Problem
 JSON, XML = "application/json", ("application/xml", "text/xml")
 NO_STORE = {"Cache-Control": "no-store", "Vary": "Accept", "Referrer-Policy": "no-referrer"}
 # What XML 1.0 cannot hold in any form.
-UNWRITABLE = {each: None for each in range(32) if each not in (9, 10, 13)} | {0xFFFE: None, 0xFFFF: None}
+UNWRITABLE = dict.fromkeys([*({*range(32)} - {9, 10, 13}), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
 
 
 def kind_of(request: HttpRequest) -> str:
     """The media type to answer in. ProblemError 406 where none of ours is taken."""
-    if not request.headers.get("Accept", "").strip():
-        return JSON
-    kind = request.get_preferred_type([JSON, *XML])
+    kind = preferred(request, (JSON, *XML))
     if kind is None:
         raise refused(406, f"This address answers in {JSON} or {XML[0]}.")
     return kind

@@ -5,14 +5,14 @@ Knows no database. The address wins over the body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
-from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 
 from feedback.schema.values import UNSTORABLE
 from flows import bodies, strict_json
@@ -22,6 +22,7 @@ MAX_BYTES = 65536
 FORM = "application/x-www-form-urlencoded"
 NAMES = ("event_id", "type", "reason", "key")
 LONGEST = 5_000  # characters of a parameter
+MOST = 1_000  # parameters
 
 
 def parameters(request: HttpRequest) -> dict[str, str]:
@@ -29,8 +30,16 @@ def parameters(request: HttpRequest) -> dict[str, str]:
 
     ProblemError 400 (cannot be read), 406 (a type of body that is not taken), 413, 415 (no type, compressed).
     """
-    sent = {**_of_body(request), **_of_query(request)}
-    found = {name: text.strip() for name, text in sent.items() if name in NAMES and text.strip()}
+    return _usable({**_of_body(request), **_of_address(request)})
+
+
+def of_address(request: HttpRequest) -> dict[str, str]:
+    """Those of them that stand in the address. ProblemError 400."""
+    return _usable(_of_address(request))
+
+
+def _usable(sent: Mapping[str, str]) -> dict[str, str]:
+    found = {name: text.strip() for name, text in sent.items() if text.strip()}
     for name, text in found.items():
         if UNSTORABLE.search(text):
             raise refused(400, f"{name} holds characters that no text may have.")
@@ -39,14 +48,15 @@ def parameters(request: HttpRequest) -> dict[str, str]:
     return found
 
 
-def refused(status: int, detail: str, **headers: str) -> ProblemError:
+def refused(status: int, detail: str, *, code: str = "", **headers: str) -> ProblemError:
     """A refusal, which this door answers in plain text."""
     codes = {400: "bad_request", 406: "not_acceptable", 415: "unsupported_media_type"}
-    return ProblemError(Problem(status, codes[status], "Refused", detail, headers=headers))
+    return ProblemError(Problem(status, code or codes[status], "Refused", detail, headers=headers))
 
 
-def _of_query(request: HttpRequest) -> dict[str, str]:
-    return {name: value for name, value in request.GET.items() if isinstance(value, str)}
+def _of_address(request: HttpRequest) -> dict[str, str]:
+    # WSGI hands bytes over as Latin-1
+    return _pairs(request.META.get("QUERY_STRING", "").encode("latin-1", "replace"), "The address")
 
 
 def _of_body(request: HttpRequest) -> dict[str, str]:
@@ -70,7 +80,7 @@ def _json(body: bytes) -> dict[str, str]:
         data = strict_json.loads(body)
     except strict_json.MalformedJsonError as error:
         detail = f"The body is not well-formed JSON. {error.reason} Line {error.line}, column {error.column}."
-        raise refused(400, detail) from None
+        raise refused(400, detail, code="malformed_json") from None
     return {name: _text(name, data[name]) for name in NAMES if data.get(name) is not None}
 
 
@@ -81,22 +91,40 @@ def _text(name: str, value: Any) -> str:
 
 
 def _form(body: bytes) -> dict[str, str]:
+    return _pairs(body, "The body")
+
+
+def _pairs(raw: bytes, where: str) -> dict[str, str]:
+    """What a query or a form says; other encodings than UTF-8 are refused, not guessed at."""
     try:
-        sent = QueryDict(body.decode(), encoding="utf-8")
-    except (UnicodeDecodeError, SuspiciousOperation, ValueError):
-        raise refused(400, "The body is not a well-formed form in UTF-8.") from None
-    return {name: str(value) for name, value in sent.items()}
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MOST)
+    except ValueError:  # a UnicodeDecodeError is one
+        raise refused(400, f"{where} is not a well-formed query or form in UTF-8.") from None
+    return _each_once(pairs)
 
 
 def _xml(body: bytes) -> dict[str, str]:
-    """The children of the root, whatever it is called."""
+    """The children of the root, whatever it and their namespaces are called."""
     try:
         root = fromstring(body, forbid_dtd=True)
     except DefusedXmlException:
         raise refused(400, "Send XML without a document type and without entities.") from None
     except (ParseError, ValueError, LookupError):
         raise refused(400, "The body is not well-formed XML.") from None
-    return {child.tag: child.text or "" for child in root}
+    known = [(child.tag.rpartition("}")[2], child) for child in root]
+    for name, child in known:
+        if name in NAMES and len(child):
+            raise refused(400, f"Send {name} as a text, without elements in it.")
+    return _each_once((name, child.text or "") for name, child in known)
+
+
+def _each_once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Those of `NAMES`. ProblemError 400 where one is said in two ways."""
+    found: dict[str, str] = {}
+    for name, text in pairs:
+        if name in NAMES and found.setdefault(name, text) != text:
+            raise refused(400, f"{name} is there twice. Send it once.")
+    return found
 
 
 READERS: Mapping[str, Callable[[bytes], dict[str, str]]] = {

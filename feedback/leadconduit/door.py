@@ -19,11 +19,11 @@ from feedback.leadconduit import answers, asking
 from feedback.match import TEST_ID
 from feedback.models import Door
 from feedback.schema import compile_schema
-from feedback.submission import Origin, Receipt, Submission
+from feedback.submission import Origin, Submission
 from flows import idempotency, keys, limits, request_log
 from flows.http import dumps, key_text, problem_of, refusal
 from flows.models import Agreement, Delivery, Flow, Outcome
-from flows.problems import ProblemError
+from flows.problems import Problem, ProblemError
 from flows.request_log import Trace
 from portal.access import Actor, visible_to
 
@@ -35,11 +35,18 @@ NO_KEY = "Send your API key in the header X-API-Key, or as key=."
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. ``delivery``: the one that the caller is known by, where there is no key."""
+    """Who asks; without a key, of one flow only."""
 
     actor: Actor
     livemode: bool = True
-    delivery: Delivery | None = None
+
+
+class ForbiddenError(Exception):
+    """Raised where feedback is forbidden, so that nothing is kept; with the code and the answer."""
+
+    def __init__(self, code: str, data: Mapping[str, Any]) -> None:
+        super().__init__(code)
+        self.code, self.data = code, data
 
 
 def feedback(request: HttpRequest) -> HttpResponse:
@@ -48,7 +55,9 @@ def feedback(request: HttpRequest) -> HttpResponse:
     try:
         response = _answer(trace, headers)
     except Exception as error:  # noqa: BLE001  # a program is answered, whatever happens
-        response = answers.plain(problem_of(error))
+        problem = problem_of(error)
+        trace.said = problem.as_json()
+        response = answers.plain(problem)
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     request_log.write(trace, response)
@@ -62,21 +71,35 @@ def _answer(trace: Trace, headers: dict[str, str]) -> HttpResponse:
     request = trace.request
     if request.method not in METHODS:
         raise asking.refused(415, "Send GET or POST.", Allow=", ".join(METHODS))
+    key = _header_key(request) or asking.of_address(request).get("key")
+    caller = _holder(trace, key, headers) if key else None
     kind = answers.kind_of(request)
     asked = asking.parameters(request)
-    caller = _caller(trace, asked, headers)
     trace.payload = {name: text for name, text in asked.items() if name != "key"}
-    status, data = _once(trace, asked, caller)
+    if caller is None:
+        caller = (
+            _holder(trace, asked["key"], headers) if "key" in asked else _known_by_id(asked, trace, headers)
+        )
+    try:
+        status, data = _once(trace, asked, caller, headers)
+    except ForbiddenError as error:
+        trace.said = {**error.data, "code": error.code}
+        return answers.answer(error.data, 409, kind)
+    trace.said = data
     return answers.answer(data, status, kind)
 
 
-def _caller(trace: Trace, asked: Mapping[str, str], headers: dict[str, str]) -> Caller:
-    """ProblemError 401, 403 or 429."""
-    text = _key(trace.request, asked)
-    if not text:
-        return _known_by_id(trace.request, asked.get("event_id", ""), headers)
+def _header_key(request: HttpRequest) -> str:
     try:
-        trace.key, actor = keys.authenticate(text)
+        return key_text(request)
+    except ProblemError:
+        return ""
+
+
+def _holder(trace: Trace, key: str, headers: dict[str, str]) -> Caller:
+    """Who has this key. ProblemError 401, 403 or 429."""
+    try:
+        trace.key, actor = keys.authenticate(key)
     except keys.KeyOverError as error:
         trace.key = error.key
         raise
@@ -87,30 +110,31 @@ def _caller(trace: Trace, asked: Mapping[str, str], headers: dict[str, str]) -> 
     return Caller(actor, trace.key.livemode)
 
 
-def _key(request: HttpRequest, asked: Mapping[str, str]) -> str:
-    try:
-        return key_text(request)
-    except ProblemError:
-        return asked.get("key", "")
+def _known_by_id(asked: Mapping[str, str], trace: Trace, headers: dict[str, str]) -> Caller:
+    """Who may speak of the lead without a key. ProblemError 401 or 429.
 
-
-def _known_by_id(request: HttpRequest, event_id: str, headers: dict[str, str]) -> Caller:
-    """One query, whether the id is known, known in a flow that asks for keys, or not known at all."""
-    headers.update(limits.limiter().hit(f"address:{request.META.get('REMOTE_ADDR', '')}"))
+    One query, whether the id is known, known in a flow that asks for keys, or not known at all.
+    """
+    address = limits.address_of(trace.request)
+    headers.update(limits.limiter().hit(f"address:{address}", "Your address"))
     found = list(
-        Delivery.objects.filter(public_id=event_id, flow__event_id_is_credential=True)
+        Delivery.objects.filter(public_id=asked.get("event_id", ""), flow__event_id_is_credential=True)
         .exclude(public_id=TEST_ID)
         .select_related("flow")[:2]
     )
     if len(found) != 1:
         raise keys.unauthorised("missing_api_key", NO_KEY)
     (delivery,) = found
-    actor = Actor("buyer", party_id=delivery.buyer_id, flow_ids=frozenset({delivery.flow_id}))
-    return Caller(actor, delivery=delivery)
+    return Caller(Actor("buyer", party_id=delivery.buyer_id, flow_ids=frozenset({delivery.flow_id})))
 
 
-def _once(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, dict[str, Any]]:
-    """Do the work in one transaction; with an Idempotency-Key, once."""
+def _once(
+    trace: Trace, asked: Mapping[str, str], caller: Caller, headers: dict[str, str]
+) -> tuple[int, dict[str, Any]]:
+    """Do the work in one transaction; with an Idempotency-Key, once.
+
+    Without an API key there is nobody whose Idempotency-Key it could be; feedback said again is unchanged.
+    """
     request = trace.request
     key = idempotency.key_of(request) if request.method == "POST" else None
     if key is None or trace.key is None:
@@ -122,10 +146,13 @@ def _once(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, 
         return status, dumps(data)
 
     kept = idempotency.once(trace.key, key, idempotency.fingerprint(request, request.body), work)
+    if kept.replayed:
+        headers["Idempotent-Replayed"] = "true"
     return kept.status, json.loads(kept.body)
 
 
 def _work(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, dict[str, Any]]:
+    """ForbiddenError where feedback is forbidden; ProblemError."""
     event_id = asked.get("event_id", "")
     if not event_id:
         return 201, _error("Send event_id: the id of the lead, as it was delivered.")
@@ -137,7 +164,7 @@ def _work(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, 
     if len(found) > 1:
         return 201, _error("Two flows have a lead of yours with this event_id. Use their own addresses.")
     (trace.flow,) = found
-    return _tell(trace.flow, event_id, asked, caller, trace)
+    return 201, _tell(trace.flow, event_id, asked, caller, trace)
 
 
 def _flows_with(event_id: str, caller: Caller) -> list[Flow]:
@@ -151,7 +178,7 @@ def _flows_with(event_id: str, caller: Caller) -> list[Flow]:
 
 def _tell(
     flow: Flow, event_id: str, asked: Mapping[str, str], caller: Caller, trace: Trace
-) -> tuple[int, dict[str, Any]]:
+) -> dict[str, Any]:
     payload = {"lead_id": event_id, **_feedback(flow, asked)}
     origin = Origin(
         caller.actor,
@@ -160,9 +187,14 @@ def _tell(
         request_id=getattr(trace.request, "request_id", ""),
     )
     delivery = _delivery(flow, event_id, caller)
-    agreement = Agreement.objects.filter(flow=flow, buyer=caller.actor.party_id).first()
-    status, outcome, reason = _taken(flow, payload, origin)
-    return status, answers.outcome_data(outcome, reason, delivery, agreement)
+    agreement = visible_to(caller.actor, Agreement.objects.filter(flow=flow)).first()
+    problem = _refusal(flow, payload, origin)
+    if problem is None:
+        return answers.outcome_data("success", None, delivery, agreement)
+    data = answers.outcome_data("failure", problem.as_text(), delivery, agreement)
+    if problem.code in FORBIDDEN:
+        raise ForbiddenError(problem.code, data)
+    return data
 
 
 def _feedback(flow: Flow, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -175,23 +207,15 @@ def _feedback(flow: Flow, asked: Mapping[str, str]) -> dict[str, Any]:
     return {**said, "reason": asked["reason"]} if asked.get("reason") else said
 
 
-def _taken(flow: Flow, payload: Mapping[str, Any], origin: Origin) -> tuple[int, str, str | None]:
-    """Status, outcome and reason."""
+def _refusal(flow: Flow, payload: Mapping[str, Any], origin: Origin) -> Problem | None:
+    """Take it in. → why it was refused, else None."""
     try:
         (receipt,) = intake(flow, [Submission(0, payload)], origin)
     except ProblemError as error:
         if error.problem.code not in FORBIDDEN:
             raise
-        return 409, "failure", error.problem.detail
-    return _said(receipt)
-
-
-def _said(receipt: Receipt) -> tuple[int, str, str | None]:
-    problem = receipt.problem
-    if problem is None:
-        return 201, "success", None
-    status = 409 if problem.code in FORBIDDEN else 201
-    return status, "failure", problem.as_text()
+        return error.problem
+    return receipt.problem
 
 
 def _delivery(flow: Flow, event_id: str, caller: Caller) -> Delivery:

@@ -63,4 +63,4 @@ class RequestLog(models.Model):
             return ", ".join(
                 f"{self.answer[name]} {word}" for name, word in BATCH.items() if self.answer.get(name)
             )
-        return self.code or str(self.answer.get("status", ""))
+        return self.code or str(self.answer.get("status") or self.answer.get("outcome", ""))

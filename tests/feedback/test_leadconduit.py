@@ -7,7 +7,9 @@ import logging
 
 import pytest
 from defusedxml import ElementTree as ET  # noqa: N817  # as everybody calls it
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from feedback.models import Door, Feedback
 from flows import keys, limits
 from flows.models import Agreement, Delivery, Field, Lead, RequestLog
 from tests import factories as make
+from tests.admin_pages import filled, url
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -92,12 +95,29 @@ def test_an_empty_post_needs_no_type(ask, lead):
     assert ask("POST", event_id=lead, type="conversion").status_code == 201
 
 
+def test_a_change_of_mind_is_recorded_each_time(ask, world, lead):
+    for kind in ("conversion", "return", "conversion"):
+        assert ask(event_id=lead, type=kind).json()["outcome"] == "success"
+    world.delivery.refresh_from_db()
+    assert (world.delivery.outcome, len(events())) == ("converted", 3)
+
+
 def test_said_again_it_is_recorded_once(ask, lead):
     assert [ask(event_id=lead, type="conversion").json()["outcome"] for _ in range(2)] == ["success"] * 2
     assert len(events()) == 1
 
 
-@pytest.mark.parametrize("accept", ["application/xml", "text/xml", "text/xml, application/json;q=0.1"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/xml",
+        "text/xml",
+        "text/xml, application/json;q=0.1",
+        "application/xml; charset=utf-8",
+        "text/xml, */*",
+        "application/json;q=0, */*;q=0.5, text/xml;q=0.9",
+    ],
+)
 def test_xml_is_answered_where_it_is_asked_for(ask, live_key, lead, accept):
     Lead.objects.update(first_name="<b>&\x07", last_name="]]>")
     response = ask(headers={"X-API-Key": live_key, "Accept": accept}, event_id=lead, type="conversion")
@@ -110,7 +130,18 @@ def test_xml_is_answered_where_it_is_asked_for(ask, live_key, lead, accept):
     assert [each.tag for each in result] == ["outcome", "reason", "lead", "price"]
 
 
-@pytest.mark.parametrize("accept", ["", "*/*", "application/json", "text/html, */*;q=0.1"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "application/json",
+        "text/html, */*;q=0.1",
+        "application/json; charset=utf-8",
+        "application/xml;q=0.5, application/json",
+        "application/json, text/javascript, */*; q=0.01",
+    ],
+)
 def test_json_is_the_default(ask, live_key, lead, accept):
     headers = {"X-API-Key": live_key} | ({"Accept": accept} if accept else {})
     response = ask(headers=headers, event_id=lead, type="conversion")
@@ -143,6 +174,12 @@ def test_other_methods_are_415(ask, lead, method):
         ('<!DOCTYPE x [<!ENTITY a "b">]><x><type>&a;</type></x>', "application/xml", 400),
         ('<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>', "text/xml", 400),
         ("<x>" * 20_000, "application/xml", 400),
+        ("<x><type>return</type><type>conversion</type></x>", "application/xml", 400),
+        ("<x><reason>Wrong <b>number</b></reason></x>", "application/xml", 400),
+        ('<?xml version="1.0" encoding="utf-7"?><x/>', "application/xml", 400),
+        ("reason=a&reason=b", FORM, 400),
+        ("reason=Stra%DFe", FORM, 400),
+        ("&".join(f"a{number}=" for number in range(2_000)), FORM, 400),
         ("type: conversion", "text/yaml", 406),
         ("type=conversion", "multipart/form-data; boundary=x", 406),
         ("x" * 70_000, FORM, 413),
@@ -154,6 +191,22 @@ def test_a_body_that_cannot_be_taken(ask, lead, body, content_type, status):
     assert response["Content-Type"] == "text/plain; charset=utf-8"
     assert response.content.decode().strip()
     assert not events()
+
+
+@pytest.mark.parametrize(
+    "query", ["type=return&type=conversion", "type=return&reason=Stra%DFe", "type=return&reason=a%00b"]
+)
+def test_an_address_that_cannot_be_read_is_400(live_key, lead, query):
+    response = Client(headers={"X-API-Key": live_key}).get(f"/feedback?event_id={lead}&{query}")
+    assert (response.status_code, response["Content-Type"]) == (400, "text/plain; charset=utf-8")
+    assert not events()
+
+
+def test_xml_may_be_deep_and_have_a_namespace(ask, lead):
+    deep = "<x>" * 5_000 + "</x>" * 5_000
+    body = f'<f xmlns="http://example.com/crm"><type>return</type><reason>Äh</reason>{deep}</f>'
+    assert ask("POST", body, "text/xml", event_id=lead).json()["outcome"] == "success"
+    assert events() == [{"outcome": "returned", "reason": "Äh"}]
 
 
 def test_a_body_without_a_type_is_415(live_key, lead):
@@ -237,9 +290,12 @@ def test_contact_and_price_are_shown_as_agreed(ask, world, lead):
     assert data["price"] is None
 
 
-def test_another_tenants_lead_is_like_none(ask, other_world):
-    theirs = ask(event_id=other_world.delivery.public_id, type="conversion")
-    nobodys = ask(event_id="evt_nobody", type="conversion")
+def test_another_tenants_lead_is_like_none(ask, other_world, django_assert_num_queries):
+    ask(event_id="evt_nobody")  # notes that the key was used
+    with CaptureQueriesContext(connection) as queries:
+        nobodys = ask(event_id="evt_nobody", type="conversion")
+    with django_assert_num_queries(len(queries)):
+        theirs = ask(event_id=other_world.delivery.public_id, type="conversion")
     assert theirs.content == nobodys.content
     assert not events()
 
@@ -354,13 +410,97 @@ def test_calls_without_a_key_are_limited_by_address(ask, world, lead, settings):
     limits._limiter.cache_clear()
 
 
+def test_calls_without_a_key_count_by_what_the_proxy_says_and_nobody_else(ask, world, settings):
+    settings.API_RATE_LIMIT = "1/minute"
+
+    def codes(*forwarded):
+        limits._limiter.cache_clear()
+        return [
+            ask(headers={"X-Forwarded-For": each}, event_id="evt_guess").status_code for each in forwarded
+        ]
+
+    assert codes("203.0.113.1", "203.0.113.2") == [401, 429]
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    assert codes("203.0.113.1", "203.0.113.2", "made up, 203.0.113.2") == [401, 401, 429]
+    limits._limiter.cache_clear()
+
+
 def test_an_idempotency_key_gets_the_first_answer_again(ask, live_key, lead):
     headers = {"X-API-Key": live_key, "Idempotency-Key": "k1"}
     first, again = (ask("POST", headers=headers, event_id=lead, type="conversion") for _ in range(2))
     assert first.content == again.content
+    assert "Idempotent-Replayed" not in first
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
     other = ask("POST", headers=headers, event_id=lead, type="return")
     assert other.status_code == 422
     assert len(events()) == 1
+
+
+def test_what_was_forbidden_may_be_sent_again_with_its_idempotency_key(ask, world, live_key, lead):
+    headers = {"X-API-Key": live_key, "Idempotency-Key": "k1"}
+    answers = []
+    for enabled in (False, True):
+        world.flow.feedback_enabled = enabled
+        world.flow.save()
+        answers.append(ask("POST", headers=headers, event_id=lead, type="conversion"))
+    assert [each.status_code for each in answers] == [409, 201]
+    assert answers[0].json()["lead"]["id"] == lead
+    assert len(events()) == 1
+
+
+# --- The log of requests, in which buyers look for what became of theirs -------------------------------
+
+
+def test_every_way_of_answering_is_in_the_request_log(ask, world, live_key, lead):
+    xml_wanted = {"X-API-Key": live_key, "Accept": "text/xml"}
+    ask(headers=xml_wanted, event_id=lead, type="conversion")
+    ask(headers=xml_wanted, event_id=lead, type="sold")
+    ask("POST", '{"secret": 1, "secret": 2}', "application/json", event_id=lead)
+    ask("POST", "x", "text/yaml", event_id=lead)
+    world.flow.feedback_enabled = False
+    world.flow.save()
+    ask(event_id=lead, type="conversion")
+    rows = list(RequestLog.objects.order_by("pk"))
+    assert [(row.status, row.code) for row in rows] == [
+        (201, ""),
+        (201, ""),
+        (400, "malformed_json"),
+        (406, "not_acceptable"),
+        (409, "feedback_disabled"),
+    ]
+    assert [row.said for row in rows[:2]] == ["success", "error"]
+    assert [row.lead_id for row in rows] == [lead, lead, "", "", lead]
+    assert "secret" not in repr([row.answer for row in rows])
+
+
+def test_the_log_tells_a_buyer_that_nothing_was_recorded(ask, world, lead, as_user):
+    ask(event_id=lead, type="sold")
+    client, row = as_user(world.manager), RequestLog.objects.get()
+    page = client.get(f"/developers/log/{row.pk}/").text
+    assert "Not recorded" in page
+    assert "Send type=conversion or type=return." in page
+    assert "Went through" not in page
+    assert "error" in client.get("/developers/log/", {"lead": lead}).text
+
+
+def test_a_revoked_key_in_a_body_is_in_no_log(ask, world, lead, caplog):
+    key, text = keys.issue(name="Old", buyer=world.buyer)
+    keys.revoke(key)
+    with caplog.at_level(logging.DEBUG):
+        body = json.dumps({"key": text, "type": "return", "event_id": lead})
+        response = ask("POST", body, "application/json", headers={})
+    assert response.status_code == 401
+    row = RequestLog.objects.get()
+    assert (row.code, row.lead_id) == ("revoked_api_key", lead)
+    assert text[-20:] not in caplog.text + repr(RequestLog.objects.values()) + response.text
+
+
+def test_the_seller_lets_ids_serve_as_credentials_on_the_flows_page(world, as_user, ask, lead):
+    client, address = as_user(world.owner), url(world.flow, "change")
+    assert "whoever knows a lead" in client.get(address).text
+    client.post(address, filled(client, address, event_id_is_credential="on"))
+    assert ask(headers={}, event_id=lead, type="conversion").json()["outcome"] == "success"
+    assert "LeadConduit" in as_user(world.manager).get(f"/leads/{lead}/").text
 
 
 def test_the_number_of_queries(ask, lead, django_assert_max_num_queries):
