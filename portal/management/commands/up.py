@@ -43,7 +43,7 @@ class Command(BaseCommand):
         clear_hints()
         self.greeting = (f"http://{shown_host(host)}:{port}/healthz", url)
         Supervisor(
-            children=[web(host, port), worker(), long_worker(), scheduler()],
+            children=[web(host, port), worker(), long_worker(), outbox_worker(), scheduler()],
             env={**os.environ, "LEADLOOP_BASE_URL": url, "DJANGO_SETTINGS_MODULE": "portal.settings"},
             say=self.say,
             each_round=self.greet,
@@ -117,13 +117,18 @@ def web(host: str, port: int) -> Child:
 
 
 def worker() -> Child:
-    """Recomputes, decides and sends: what should happen within seconds."""
+    """Recomputes and decides: what should happen within seconds."""
     return _worker("Worker", "leadloop", number_from("LEADLOOP_WORKERS", 2))
 
 
 def long_worker() -> Child:
     """Reads files, which may take minutes and must hold up nothing else."""
     return _worker("Worker for files", "leadloop-long", number_from("LEADLOOP_LONG_WORKERS", 1))
+
+
+def outbox_worker() -> Child:
+    """Sends what must leave. One sweep at a time, which has several messages on their way side by side."""
+    return _worker("Worker for the outbox", "leadloop-outbox", 1)
 
 
 def _worker(name: str, queue: str, count: int) -> Child:
