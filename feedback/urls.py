@@ -3,6 +3,7 @@ from django.urls.resolvers import URLPattern
 
 from feedback import (
     api,
+    backtest_views,
     batches,
     correction_views,
     developer_views,
@@ -37,6 +38,7 @@ urlpatterns: list[URLPattern] = [
         name="api-upload-undo",
     ),
     path("flows/<str:flow_id>/openapi.json", openapi, name="api-openapi"),
+    path("rules/<int:pk>/history/", backtest_views.rule_backtest, name="rule-backtest"),
     path("leads/", lead_views.LeadList.as_view(), name="lead-list"),
     path("leads/<str:lead_id>/", lead_views.lead_detail, name="lead-detail"),
     path("leads/<str:lead_id>/edit/", lead_views.lead_edit, name="lead-edit"),

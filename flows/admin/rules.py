@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from flows.actions import OFFERED
@@ -14,7 +15,7 @@ from flows.admin.forms import pill
 from flows.admin.rule_form import NAMES, RuleForm, shown_threshold
 from flows.models import Decision, Rule
 from flows.rules import METRICS
-from portal.scoped_admin import ScopedModelAdmin
+from portal.scoped_admin import ScopedModelAdmin, actor_of_request
 
 WHEN = (
     "“A source's quality” is looked at after every feedback, and once a day. “Each feedback” fires on every "
@@ -148,6 +149,13 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
         fired_at = Subquery(latest.values("decided_at")[:1])
         rows = super().get_queryset(request).annotate(fired_at=fired_at)
         return rows.prefetch_related("excluded_buyers")
+
+    def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+        """What needs events lies above this app, so it is linked by its name; it is a page of the portal."""
+        if not actor_of_request(request).is_seller:
+            return super().buttons(request, row)
+        trial = {"label": "Try on history", "url": reverse("rule-backtest", args=(row.pk,)), "severe": False}
+        return [trial, *super().buttons(request, row)]
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Why a rule fails is told where it does."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedback.models import Feedback, Upload
-from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Source
+from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Rule, Source
 
 Rows = dict[type, Any]
 Args = Callable[[Rows], tuple]
@@ -139,6 +139,7 @@ PAGES: dict[str, Page] = {
     "dashboard": Page(SELLERS),
     "source-report": Page(SELLERS),
     "source-report-csv": Page(SELLERS),
+    "rule-backtest": Page(SELLERS, args=of(Rule, "pk")),
     "decision-list": Page(SELLERS),
     "decision-detail": Page(SELLERS, args=of(Decision, "pk")),
     "decision-approve": Page(OWNER, READ | POST, args=of(Decision, "pk")),
