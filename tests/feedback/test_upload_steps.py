@@ -98,7 +98,7 @@ def test_a_cp1252_file_with_semicolons_and_decimal_commas_is_read_shown_and_reco
     shown = upload_steps.preview(upload)
     assert shown.read_as == "Windows-1252, cells parted by semicolons, decimal commas"
     assert shown.foreign == ["Zoë kauft", "Müller sagt nein"]
-    assert [column.target for column in shown.columns] == ["lead_id", "outcome", "", ""]
+    assert [column.target for column in shown.columns] == ["lead_id", "outcome", "revenue", "notes"]
     (outcomes,) = shown.values
     assert [(each.text, each.meaning, each.guessed) for each in outcomes.values] == [
         ("Closed Won", "converted", True),
