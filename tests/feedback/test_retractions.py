@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feedback import quality, stale
@@ -45,6 +45,7 @@ def stands(wanted: Event, events: list[Event]) -> bool:
     return not any(each.retracts == wanted.order and stands(each, events) for each in events)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.data(), histories())
 def test_any_permutation_of_events_and_retractions_gives_the_same_state(data, events):
     twice = events + (data.draw(st.lists(st.sampled_from(events))) if events else [])
