@@ -27,6 +27,7 @@ from feedback.submission import Receipt, Submission
 from feedback.upload_lease import keep, renewed
 from feedback.upload_rows import Plan, origin_of
 from flows.models import Delivery
+from flows.problems import Problem
 
 CHUNK = 500  # rows looked over in one transaction
 REASONS, SAMPLES, UNKNOWN = 20, 20, 100  # so many are kept for the page
@@ -131,7 +132,8 @@ def _proposed(
     submissions: Sequence[Submission],
     receipts: dict[int, Receipt],
 ) -> dict[int, list[ProposedMatch]]:
-    """Line → the leads proposed for it; a row whose feedback is wrong anyway is left among the refused.
+    """Line → the leads proposed for it; a row whose feedback is wrong anyway is left among the refused, and
+    so is one whose own id is another lead's.
 
     Takes the receipts of the rows that now wait for a person out of ``receipts``.
     """
@@ -143,12 +145,15 @@ def _proposed(
         for line, each in found.items()
     ]
     for receipt in _weighed(upload, with_lead):
+        before = receipts.pop(receipt.index)
         if receipt.problem:
-            receipts[receipt.index] = receipt
+            receipts[receipt.index] = before if _is_of_another(receipt.problem) else receipt
             del found[receipt.index]
-        else:
-            del receipts[receipt.index]
     return found
+
+
+def _is_of_another(problem: Problem) -> bool:
+    return any(fault.code == "id_mismatch" for fault in problem.faults)
 
 
 def _finds_nothing(submission: Submission, receipt: Receipt) -> bool:

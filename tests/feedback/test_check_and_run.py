@@ -8,6 +8,7 @@ import io
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -101,15 +102,20 @@ def as_csv(rows, head=COLUMNS) -> str:
 IN_CHUNKS = st.lists(ROW.map(lambda row: (row[0], "", *row[2:])), min_size=1, max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(st.tuples(st.lists(ROW, min_size=1, max_size=12), st.just(500)) | st.tuples(IN_CHUNKS, st.just(2)))
 def test_what_the_check_promised_is_what_the_run_does(begin, leads, monkeypatch, drawn):
     rows, chunk = drawn
     monkeypatch.setattr(upload_check, "CHUNK", chunk)
     monkeypatch.setattr(uploads, "CHUNK", chunk)
-    Feedback.objects.all()._raw_delete("default")
-    Delivery.objects.update(outcome=None, feedback_count=0, version=0, quality_score=None, revenue=None)
-    Delivery.objects.exclude(public_id="evt_a").update(external_id=None)
+    fresh = transaction.savepoint()
+    try:
+        compare_check_and_run(begin, rows)
+    finally:
+        transaction.savepoint_rollback(fresh)
+
+
+def compare_check_and_run(begin, rows):
     before = everything()
     upload = checked(begin(as_csv(rows), *COLUMNS, outcome={"closed won": "converted"}))
     assert upload.status == "checked", upload.error
@@ -170,6 +176,13 @@ def test_contacts_hidden_since_the_mapping_was_made_are_not_looked_up(begin, lea
     assert upload.mapping["columns"] == [EMAIL, "outcome"]
     assert checked(upload).findings["refused"] == 1
     assert not ProposedMatch.objects.exists()
+
+
+def test_a_row_whose_own_id_is_another_leads_is_not_matched_by_its_contact(begin, leads):
+    rows = [("evt_unknown", "crm-a", "converted", "", "", TIMES[0], "zoe@example.com")]
+    upload = checked(begin(as_csv(rows), *COLUMNS))
+    assert not upload.proposals.exists()
+    assert "No lead of yours" in upload.refused_rows.get().error
 
 
 # --- killed and resumed -------------------------------------------------------------------------------
