@@ -71,11 +71,13 @@ def _answer(trace: Trace, headers: dict[str, str]) -> HttpResponse:
     request = trace.request
     if request.method not in METHODS:
         raise asking.refused(415, "Send GET or POST.", Allow=", ".join(METHODS))
-    key = _header_key(request) or asking.of_address(request).get("key")
+    named = asking.of_address(request)
+    trace.payload = _without_key(named)  # a call whose body is refused is found under its lead too
+    key = _header_key(request) or named.get("key")
     caller = _holder(trace, key, headers) if key else None
     kind = answers.kind_of(request)
     asked = asking.parameters(request)
-    trace.payload = {name: text for name, text in asked.items() if name != "key"}
+    trace.payload = _without_key(asked)
     if caller is None:
         caller = (
             _holder(trace, asked["key"], headers) if "key" in asked else _known_by_id(asked, trace, headers)
@@ -87,6 +89,10 @@ def _answer(trace: Trace, headers: dict[str, str]) -> HttpResponse:
         return answers.answer(error.data, 409, kind)
     trace.said = data
     return answers.answer(data, status, kind)
+
+
+def _without_key(asked: Mapping[str, str]) -> dict[str, Any]:
+    return {name: text for name, text in asked.items() if name != "key"}
 
 
 def _header_key(request: HttpRequest) -> str:

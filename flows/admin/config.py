@@ -99,6 +99,10 @@ def _add_pattern(request: HttpRequest, flow: Flow, answers: dict[str, Any]) -> s
 
 
 SETTINGS = ("Feedback", {"fields": ("feedback_enabled", "update_window_days", "event_id_is_credential")})
+HELP = {
+    "event_id_is_credential": "For CRMs that can send no key to /feedback?event_id=…. Whoever knows a lead’s "
+    "id may then send feedback on it, and is shown its contact and price as far as its buyer is."
+}
 PLACE = ("Place and money", {"fields": ("currency", "country", "timezone")})
 
 
@@ -157,7 +161,7 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
     ) -> Any:
         if obj:
             kwargs["form"] = ScopedForm
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, change, help_texts=HELP, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Flow, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
