@@ -28,10 +28,11 @@ def main() -> int:
         import django
 
         django.setup()
+        from bench.backtests import backtests
         from bench.measures import measure_all
         from bench.memory import memory
 
-        measured = report([*measure_all(Path(folder)), *memory(Path(folder))])
+        measured = report([*measure_all(Path(folder)), *memory(Path(folder)), *backtests()])
     return measured if kept else 1
 
 

@@ -136,7 +136,7 @@ def cautions(result: Backtest) -> Iterator[str]:
 def _of_kept_out(rule: Rule, effect: Effect) -> Iterator[str]:
     yield (
         "Conversions lost are those known today. Leads that would not have been bought count no more in the "
-        f"rule's own later numbers{_then_open(effect)}."
+        f"rule’s own later numbers{_then_open(effect)}."
     )
     if rule.action != "suppress_contact" and rule.on_clear == Rule.OnClear.NOTHING:
         yield "The rule takes nothing back by itself, so what it did is taken to last until today."
@@ -196,7 +196,7 @@ def _still_open(effect: Effect) -> str:
 
 
 def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count:,} times"
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def _counted(count: int, noun: str) -> str:
