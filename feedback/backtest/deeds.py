@@ -175,7 +175,8 @@ class Listing(Deed):
         gone, _ = self.standing[key][-1]
         for value in [value for value, firing in self.by.items() if firing is gone]:
             del self.by[value], self.until[value]
-        return super().take_back(key)
+        stood = super().take_back(key).before
+        return Change(stood, {**stood, "added": [], "removed": stood["added"]})
 
     def keeps_out(self, sold: Sold) -> Firing | None:
         for value in self._values(sold) if self.by else ():

@@ -228,6 +228,46 @@ def test_what_stood_on_the_list_before_is_not_put_there(desk):
     assert not tried(desk, rule).firings
 
 
+def test_a_source_is_listed_and_taken_off_again(desk):
+    make_list(desk)
+    rule = off(desk, action="suppress_source", params={"list": "returns"}, on_clear="reverse")
+    bad = desk.hear(10, quality_score=1)
+    desk.later(days=2)
+    desk.deliver(3, days_ago=0.5)
+    desk.report(bad, quality_score=5)
+    desk.later(days=2)
+    desk.deliver(1, days_ago=0.1)
+    result = tried(desk, rule)
+    assert [firing.headline for firing in result.firings] == [
+        f"{desk.source} put on “Returns”",
+        f"{desk.source} taken off “Returns”",
+    ]
+    assert result.effect.leads == 3
+
+
+def test_a_rule_resumes_what_a_rule_had_paused(desk):
+    pause = desk.rule()
+    desk.hear(10, quality_score=1)
+    resume = off(desk, action="resume_source", comparison="below", threshold=Decimal(4))
+    desk.later(days=2)
+    result = backtest(resume, days=30, now=desk.now)
+    assert [firing.headline for firing in result.firings] == [f"{desk.source} resumed"]
+    assert result.real == 0
+    Decision.objects.filter(rule=pause).delete()
+    assert not backtest(resume, days=30, now=desk.now).firings
+
+
+def test_the_price_that_rules_had_set_then_is_what_it_is_compared_with(desk):
+    """A rule that was on changes nothing against what really happened."""
+    rule = desk.rule(action="set_price_adjustment", params={"value": "0.8"})
+    desk.hear(10, quality_score=1)
+    desk.later(days=1)
+    desk.deliver(5, days_ago=0.1)
+    result = backtest(rule, days=30, now=desk.now)
+    assert result.firings[0].headline == f"{desk.source}: price × 1.00 → × 0.80"
+    assert (result.effect.repriced, result.effect.price_change) == (5, 0)
+
+
 def test_bonuses_are_summed(desk):
     columns = {"trigger": "feedback", "outcome": "converted", "action": "bonus", "params": {"amount": "5"}}
     rule = off(desk, **columns)
@@ -400,6 +440,10 @@ def test_too_much_names_the_command(desk, world, tried_rule, as_user, monkeypatc
     monkeypatch.setattr(backtest_views, "MOST", 3)
     text = page(as_user, world.owner, tried_rule).content.decode()
     assert f"manage.py backtest_rule {tried_rule.pk} --days 90" in text
+
+
+def test_a_number_beyond_any_key_is_not_there(desk, world, as_user):
+    assert as_user(world.owner).get(f"/rules/{10**30}/history/").status_code == 404
 
 
 def test_another_sellers_rule_is_not_there(desk, world, other_world, tried_rule, as_user):
