@@ -140,8 +140,9 @@ def compare_check_and_run(begin, rows):
     assert done.keys() - refused.keys() == proposed
 
     again = checked(begin(as_csv(rows), *COLUMNS, outcome={"closed won": "converted"}))
-    assert (again.findings["new"], again.findings["changed"], again.findings["learned"]) == (0, 0, 0)
-    assert record(again).recorded == 0
+    if not found["learned"]:  # else rows that stood above the one that taught an id may be found by it now
+        assert (again.findings["new"], again.findings["changed"], again.findings["learned"]) == (0, 0, 0)
+        assert record(again).recorded == 0
 
 
 def test_several_rows_on_one_lead_are_new_once(begin, leads):
