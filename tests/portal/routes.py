@@ -96,7 +96,7 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     # Its own way of answering: tests/feedback/test_leadconduit.py
     "suppression-exists": {"GET": {401}, "HEAD": {401}, "OPTIONS": {204}, "POST": {405}, "DELETE": {405}},
     "suppression-items": {"POST": {401}, "DELETE": {401}, "OPTIONS": {204}, "GET": {405}, "HEAD": {405}},
-    "leadconduit-feedback": {"GET": {401}, "POST": {401}, **dict.fromkeys(ODD_METHODS, {415})},
+    "leadconduit-feedback": {"GET": {401}, "POST": {401}, **{method: {415} for method in ODD_METHODS}},
 }
 PUBLIC_ARGS: dict[str, tuple] = {
     "suppression-exists": ("returns", "a@example.com"),
