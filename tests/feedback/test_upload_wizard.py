@@ -285,10 +285,10 @@ def test_what_is_chosen_late_does_not_stop_a_check(client, drop, leads):
     upload = drop(CRM)
     shown = form_of(client.get(at(upload, "columns")).content.decode(), at(upload, "columns"))
     client.post(at(upload, "columns"), shown | {"do": "check"})
-    part = client.post(at(upload, "columns"), shown | {"column-3": "notes"}, headers=HTMX)
+    part = client.post(at(upload, "columns"), shown | {"column-3": "reason"}, headers=HTMX)
     assert part.status_code == 200
     upload.refresh_from_db()
-    assert (upload.status, upload.mapping["columns"][3]) == ("checking", "")
+    assert (upload.status, upload.mapping["columns"][3]) == ("checking", "notes")
 
 
 def test_texts_that_differ_in_case_are_asked_for_once(client, drop, leads):
