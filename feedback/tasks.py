@@ -5,9 +5,10 @@ from __future__ import annotations
 from celery import shared_task
 
 from feedback import daily, quality, tidying, upload_lease, uploads
+from feedback import watch as watching
 from feedback.stale import hint_recompute
 
-__all__ = ["hint_recompute", "read_upload", "recompute", "rule_daily", "sweep_uploads", "tidy"]
+__all__ = ["hint_recompute", "read_upload", "recompute", "rule_daily", "sweep_uploads", "tidy", "watch"]
 
 PASSES = 200  # in one run; what is left then is found by the next
 
@@ -37,6 +38,12 @@ def sweep_uploads() -> None:
 def rule_daily() -> None:
     """Look at every source, also where no feedback came."""
     daily.rule_daily()
+
+
+@shared_task(name="feedback.watch")  # type: ignore[untyped-decorator]
+def watch() -> None:
+    """Look for what needs the sellers' attention."""
+    watching.watch()
 
 
 @shared_task(name="feedback.tidy")  # type: ignore[untyped-decorator]

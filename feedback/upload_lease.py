@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from feedback.announcements import announce_upload
 from feedback.models import Upload
+from feedback.upload_alerts import alert_of_upload
 
 LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
 GLANCE = 1_000  # rows gone through between two looks at the clock
@@ -77,11 +78,12 @@ def fail(upload: Upload, why: str) -> None:
 
 @transaction.atomic
 def finish(upload: Upload, **columns: object) -> None:
-    """The work has ended; where it was the reading of a confirmed file, the seller's endpoints are told."""
+    """The work has ended; where it was the reading of a confirmed file, the seller is told."""
     was_reading = upload.status == Status.RUNNING and not upload.undo_id
     keep(upload, finished_at=timezone.now(), claimed_until=None, **columns)
     if was_reading:
         announce_upload(upload)
+        alert_of_upload(upload)
 
 
 def _unclaimed(now: dt.datetime) -> QuerySet[Upload]:

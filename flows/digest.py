@@ -1,8 +1,8 @@
 """The alerts of a day in one e-mail, for sellers who wish it so.
 
-Each alert that is not sent at once is marked as awaiting its digest in the transaction that raises it, so that
-none is lost however late it commits, and the mark is taken away in the transaction that writes the e-mail into
-the outbox, so that none is told twice.
+Each alert that is not sent at once is marked as awaiting its digest in the transaction that raises it, so
+that none is lost however late it commits. The mark goes in the transaction that writes the e-mail into the
+outbox, so that none is told twice.
 """
 
 from __future__ import annotations

@@ -29,8 +29,29 @@ def due_at(schedule: str, delivered_at: dt.datetime, zone: ZoneInfo) -> dt.datet
         return None
     if schedule == Schedule.REALTIME:
         return delivered_at.astimezone(dt.UTC) + dt.timedelta(hours=1)
-    day, hour = RULES[schedule](delivered_at.astimezone(zone).date())
-    return dt.datetime.combine(day, hour, zone).astimezone(dt.UTC)
+    return due_of_day(schedule, delivered_at.astimezone(zone).date(), zone)
+
+
+def overdue_before(schedule: str, now: dt.datetime, zone: ZoneInfo) -> dt.datetime | None:
+    """The moment (UTC) such that feedback on a lead is past due exactly if it was delivered before it.
+
+    None where no schedule is agreed. Later deliveries are never due earlier, so there is one such moment; but
+    for real time it is a midnight in ``zone``, as leads of one day are due together.
+    """
+    if schedule == Schedule.NONE:
+        return None
+    if schedule == Schedule.REALTIME:
+        return now.astimezone(dt.UTC) - dt.timedelta(hours=1)
+    day = now.astimezone(zone).date()
+    while due_of_day(schedule, day, zone) >= now:
+        day -= DAY
+    return dt.datetime.combine(day + DAY, MIDNIGHT, zone).astimezone(dt.UTC)
+
+
+def due_of_day(schedule: str, day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """By when feedback on the leads of a day in ``zone`` is due, where a day's leads are due together."""
+    due, hour = RULES[schedule](day)
+    return dt.datetime.combine(due, hour, zone).astimezone(dt.UTC)
 
 
 def in_words(schedule: str) -> str:

@@ -94,7 +94,7 @@ class AlertSettingsAdmin(ScopedModelAdmin[AlertSettings]):
             "E-mail",
             {
                 "fields": ("by_email", "email_level"),
-                "description": "Alerts always show in the app, and go to your webhooks as each of these says.",
+                "description": "Alerts always show in the app, and go to your webhooks as these are set up.",
             },
         ),
         ("Daily digest", {"fields": ("digest", "digest_hour", "clock")}),
