@@ -190,6 +190,8 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-outbox": {"task": "flows.deliver_outbox", "schedule": 5.0, "options": {"expires": 5}},
     # Every hour, as each flow's day begins at another; what was decided on a day is not decided again.
     "rule-daily": {"task": "feedback.rule_daily", "schedule": 3600.0, "options": {"expires": 3600}},
+    "watch": {"task": "feedback.watch", "schedule": 3600.0, "options": {"expires": 3600}},
+    "send-digests": {"task": "flows.send_digests", "schedule": 300.0, "options": {"expires": 300}},
     "tidy-files": {"task": "feedback.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
     "tidy": {"task": "flows.tidy", "schedule": 3600.0, "options": {"expires": 3600}},
 }
