@@ -55,7 +55,7 @@ def _send(seller_id: int, now: dt.datetime) -> bool:
     """Of several workers the first takes the alerts; to the others nothing is left."""
     wish = AlertSettings.objects.select_related("seller").get(seller=seller_id)
     waiting = locked(Alert.objects.filter(seller=seller_id, awaits_digest=True))
-    news = list(waiting.select_related("source", "resolves").order_by("created_at", "pk"))
+    news = list(waiting.prefetch_related("resolves").order_by("created_at", "pk"))
     zone = ZoneInfo(wish.seller.timezone)
     if not news or not _is_due(wish, news[0], now, zone):
         return False

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.models import Agreement
-from flows.schedules import due_at, in_words
+from flows.schedules import due_at, in_words, overdue_before
 
 NEW_YORK, BERLIN, KOLKATA = map(ZoneInfo, ("America/New_York", "Europe/Berlin", "Asia/Kolkata"))
 FIRST, LAST = map(dt.datetime.fromisoformat, ("2000-01-01", "2060-01-01"))
@@ -96,3 +96,13 @@ def test_no_schedule_is_never_due_and_an_unknown_one_is_a_fault():
 @pytest.mark.parametrize("schedule", Agreement.Schedule.values)
 def test_every_schedule_is_put_in_words(schedule):
     assert in_words(schedule).endswith((".", ")."))
+
+
+@given(st.sampled_from(list(LONGEST)), moments, st.timedeltas(dt.timedelta(0), dt.timedelta(days=70)), zones)
+def test_what_is_past_due_was_delivered_before_one_moment(schedule, delivered, passed, zone):
+    now = delivered + passed
+    assert (due_at(schedule, delivered, zone) < now) == (delivered < overdue_before(schedule, now, zone))
+
+
+def test_without_a_schedule_nothing_is_past_due():
+    assert overdue_before("none", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), BERLIN) is None
