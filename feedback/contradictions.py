@@ -17,6 +17,8 @@ from feedback.reader import UnreadableError
 
 MAX_REPEATED = 200_000  # rows held for comparison
 LINES_NAMED = 6  # in a message
+OF_OWN_ID = "\0"  # no lead's id begins so
+WHOSE = "the lead that external_id belongs to"
 WHO_AND_WHEN = ("lead_id", "external_id", "feedback_timestamp", "date")
 
 Cells = Mapping[str, str]
@@ -56,15 +58,27 @@ class _Fields(dict[str, int]):
         return sorted((name, place) for name, place in self.items() if name not in WHO_AND_WHEN)
 
 
-def contradictions(rows: Callable[[], Named], count: int) -> Repeated:
-    """The rows that give a lead what another row gives it too, at the same time.
+def contradictions(
+    rows: Callable[[], Named], count: int, meant: Callable[[Cells], Cells] = lambda cells: cells
+) -> Repeated:
+    """The rows that give a lead what another row gives it too, at the same time; and own ids with two leads.
 
-    ``rows`` starts a new pass over the file of ``count`` rows. UnreadableError when too many are repeated.
+    ``rows`` starts a new pass over the file of ``count`` rows. ``meant``: a row's cells such that equal
+    values are equal texts (1500 and 1500.00), asked only of rows that are compared. UnreadableError when too
+    many are repeated.
     """
     slots = 1 << max(20, min(28, (64 * count).bit_length()))  # bits: 128 KiB to 32 MiB
-    keys = (key for key in (_key(cells) for _, cells in rows()) if key[0])
+    keys = (key for key in (_key(cells) for _, cells in _with_own_ids(rows())) if key[0])
     repeated = _repeated_slots(keys, slots)
-    return _compare(rows(), repeated, slots) if repeated else Repeated({}, ())
+    return _compare(_with_own_ids(rows()), repeated, slots, meant) if repeated else Repeated({}, ())
+
+
+def _with_own_ids(rows: Named) -> Iterator[tuple[int, Cells]]:
+    """The rows, and after each that has both ids what it says of the buyer's own one: whose it is."""
+    for line, cells in rows:
+        yield line, cells
+        if cells.get("external_id") and cells.get("lead_id"):
+            yield line, {"lead_id": OF_OWN_ID + cells["external_id"], WHOSE: cells["lead_id"]}
 
 
 def _key(cells: Cells) -> Key:
@@ -88,13 +102,18 @@ def _repeated_slots(keys: Iterable[Key], slots: int) -> set[int]:
     return repeated
 
 
-def _compare(rows: Named, repeated: set[int], slots: int) -> Repeated:
+def _compare(rows: Named, repeated: set[int], slots: int, meant: Callable[[Cells], Cells]) -> Repeated:
     fields = _Fields()
     groups: dict[int, list[_Said]] = defaultdict(list)
+    of_own_ids: set[int] = set()
     held = 0
     for line, cells in rows:
         key = _key(cells)
         if key[0] and _slot(key, slots) in repeated:
+            if key[0].startswith(OF_OWN_ID):
+                of_own_ids.add(hash(key))
+            else:
+                cells = meant(cells)  # noqa: PLW2901  # the same row in other words
             groups[hash(key)].append(_Said(line, fields.hashed(cells)))
             held += 1
             _refuse_beyond_limit(held)
@@ -103,7 +122,8 @@ def _compare(rows: Named, repeated: set[int], slots: int) -> Repeated:
     for group in groups.values():
         if len(group) > 1:
             wrong |= _among(group, compared)
-    return Repeated(wrong, {line for group in groups.values() for line in _twice(group)})
+    of_leads = (group for key, group in groups.items() if key not in of_own_ids)
+    return Repeated(wrong, {line for group in of_leads for line in _twice(group)})
 
 
 def _refuse_beyond_limit(held: int) -> None:

@@ -75,8 +75,10 @@ class _Found:
         delivery = self.by_id.get(ids.lead_id)
         if delivery is None or ids.external_id in (None, delivery.external_id):
             return Match(delivery)
-        if delivery.external_id is not None or self.by_external_id.get(ids.external_id):
+        if self.by_external_id.get(ids.external_id):
             return Match(delivery, fault=_mismatch())
+        if delivery.external_id is not None:
+            return Match(delivery, fault=_another(delivery.external_id))
         if self.learns:
             return self._learn(delivery, str(ids.external_id))
         return Match(delivery, warning=NOT_ON_RECORD)
@@ -97,6 +99,11 @@ def _mismatch() -> Fault:
     return Fault("external_id", "id_mismatch", message)
 
 
+def _another(on_record: str) -> Fault:
+    message = f"This lead is on record under another id of yours, {on_record}. Send that, or lead_id alone."
+    return Fault("external_id", "id_mismatch", message)
+
+
 def not_found() -> Problem:
     """The lead does not exist, or is another's: nobody can tell which."""
     return Problem(
@@ -104,7 +111,7 @@ def not_found() -> Problem:
         "lead_not_found",
         "Lead not found",
         "No lead of yours on this flow has this id. Send lead_id as it was delivered (evt_…), "
-        "or external_id if your own id was delivered with the lead.",
+        "or external_id if your own id is on record for the lead.",
     )
 
 

@@ -63,8 +63,12 @@ class Dialect:
 
     @property
     def decimal_comma(self) -> bool:
-        """Where cells are not parted by commas, numbers may have decimal ones: ``1.234,56``."""
-        return self.delimiter != "," if self.comma is None else self.comma
+        """Whether numbers may have decimal commas: ``1.234,56``.
+
+        Where nobody has said so: if the cells are parted by semicolons, as spreadsheets do just where the
+        comma is the decimal sign.
+        """
+        return self.delimiter == ";" if self.comma is None else self.comma
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ nothing is written but the findings. A check whose worker was killed begins anew
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ from flows.problems import Problem
 
 CHUNK = 500  # rows looked over in one transaction
 REASONS, SAMPLES, UNKNOWN = 20, 20, 100  # so many are kept for the page
+# What differs between rows that are refused for one reason: quoted texts, dates, numbers, lines.
+_PARTICULARS = re.compile(r"“[^”]*”|\d[\d:TZ.,+-]*(?:, \d+)*(?: …)?")
 Refused = dict[int, str]
 
 
@@ -40,15 +43,15 @@ class Tally:
 
     meanings: Mapping[str, Sequence[str]]
     counts: Counter[str] = field(default_factory=Counter)
-    reasons: dict[str, list[int]] = field(default_factory=dict)  # error → how often, and the first line
+    reasons: dict[str, list[Any]] = field(default_factory=dict)  # kind → error, how often, the first line
     samples: list[dict[str, Any]] = field(default_factory=list)
     unknown: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def refuse(self, refused: Refused) -> None:
         self.counts["refused"] += len(refused)
         for line, error in refused.items():
-            if error in self.reasons or len(self.reasons) < 50 * REASONS:
-                self.reasons.setdefault(error, [0, line])[0] += 1
+            kind = _PARTICULARS.sub("#", error)  # rows refused for one reason, at whatever date or line
+            self.reasons.setdefault(kind, [error, 0, line])[1] += 1
 
     def note_unknown(self, cells: Mapping[str, str]) -> None:
         """Count a cell for which nobody knows what it stands for."""
@@ -62,10 +65,10 @@ class Tally:
     def as_json(self) -> dict[str, Any]:
         """The findings: see the head of this file."""
         named = ("new", "changed", "unchanged", "refused", "proposed", "learned")
-        often = sorted(self.reasons.items(), key=lambda each: -each[1][0])[:REASONS]
+        often = sorted(self.reasons.values(), key=lambda each: -each[1])[:REASONS]
         return {
             **{name: self.counts[name] for name in named},
-            "reasons": [{"error": error, "count": count, "line": line} for error, (count, line) in often],
+            "reasons": [{"error": error, "count": count, "line": line} for error, count, line in often],
             "samples": self.samples,
             "unknown": {name: seen.most_common() for name, seen in self.unknown.items()},
             "checked_at": iso(timezone.now()),

@@ -207,7 +207,7 @@ def upload_confirm(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     """Record the file. Said twice, it is recorded once, and the page shows that it was."""
     upload = upload_or_404(request, upload_id)
     try:
-        upload_steps.confirm(upload)
+        upload_steps.confirm(upload, request.POST.get("checked_at"))
     except ProblemError as error:
         return told(request, upload, error.problem.detail)
     return redirect("upload-detail", upload.public_id)

@@ -242,10 +242,16 @@ def check(upload: Upload) -> None:
         hint(row.pk)
 
 
-def confirm(upload: Upload) -> Upload:
-    """Record the file, once: a second time changes nothing. ProblemError 409 before it was checked."""
+def confirm(upload: Upload, seen: str | None = None) -> Upload:
+    """Record the file, once: a second time changes nothing.
+
+    ``seen``: ``checked_at`` of the findings that the person had before their eyes. ProblemError 409 before it
+    was checked, and where it has been checked anew since.
+    """
     with transaction.atomic():
         row = Upload.objects.select_for_update(of=("self",)).select_related("flow").get(pk=upload.pk)
+        if row.status == Status.CHECKED and seen not in (None, row.findings["checked_at"]):
+            raise _not_now("This file was checked again since you opened the page. Look at what was found.")
         if row.status == Status.CHECKED:
             row.status, row.rows_done, row.rejected = Status.QUEUED, 0, 0
             row.save()

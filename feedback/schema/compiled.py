@@ -98,10 +98,16 @@ class Schema:
             return faults + clash
         return Clean(ids, read, occurred_at, tuple(reading.warnings))
 
-    def from_texts(self, row: Mapping[str, str], *, decimal_comma: bool = False) -> dict[str, Any]:
+    def from_texts(
+        self, row: Mapping[str, str], *, decimal_comma: bool = False, sure: bool = True
+    ) -> dict[str, Any]:
         """A payload made of a file's or a form's cells: see `feedback.schema.texts.payload_of`."""
         kinds = {spec.name: spec.kind for spec in self.fields}
-        return payload_of(row, kinds, decimal_comma=decimal_comma)
+        return payload_of(row, kinds, decimal_comma=decimal_comma, sure=sure)
+
+    def moment(self, text: str) -> str:
+        """A time of happening in one spelling, UTC; the text itself where it is none."""
+        return _moment(text, self.terms)
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON Schema (draft 2020-12) of what `validate` takes."""
@@ -118,6 +124,15 @@ class Schema:
             return self._validator.validate_python(dict(reading.payload), context=reading), ()
         except ValidationError as error:
             return {}, tuple(_fault(each) for each in error.errors(include_url=False, include_input=False))
+
+
+@functools.lru_cache(maxsize=4096)
+def _moment(text: str, terms: Terms) -> str:
+    reading = Reading({}, dt.datetime.now(dt.UTC))  # noted by nobody: it is asked again when it is read
+    try:
+        return clock.iso(clock.moment(TIMESTAMP, text, terms.zone, reading))
+    except RefusedError:
+        return text
 
 
 def compile_schema(flow: Flow) -> Schema:

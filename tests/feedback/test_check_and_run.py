@@ -227,10 +227,10 @@ def test_the_lease_is_renewed_while_a_long_file_is_gone_through(begin, leads, mo
     upload_steps.check(upload)
     real, seen = upload_rows.contradictions, []
 
-    def slow(rows, count):
+    def slow(rows, count, meant):
         Upload.objects.update(claimed_until=timezone.now() + dt.timedelta(seconds=5))
         mine.claimed_until = Upload.objects.get().claimed_until
-        found = real(rows, count)
+        found = real(rows, count, meant)
         seen.append(Upload.objects.get().claimed_until - timezone.now())
         return found
 
