@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import phonenumbers
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from flows.locks import locked
 from flows.models import Decision, Flow, Source, SuppressionEntry, SuppressionList
 from portal.models import Seller
 
@@ -93,7 +95,8 @@ def suppressed(
     wanted = {value for value in values if value[1]}
     if not wanted:
         return set()
-    entries = SuppressionEntry.objects.filter(list__seller=seller, value__in={value for _, value in wanted})
+    kinds, texts = {kind for kind, _ in wanted}, {value for _, value in wanted}
+    entries = SuppressionEntry.objects.filter(list__seller=seller, kind__in=kinds, value__in=texts)
     return wanted.intersection(in_force(entries, now=now).values_list("kind", "value"))
 
 
@@ -120,21 +123,19 @@ def add_all(
     expires_at: dt.datetime | None = None,
     decision: Decision | None = None,
 ) -> int:
-    """Put normalised values on a list. → how many were not there, or had expired. Two statements.
+    """Put normalised values on a list. → how many were not there, or had expired. A few statements.
 
-    What stands there already is kept as it is, except that it lasts as long as is now asked for, where that
-    is longer.
+    What stands there for longer than is asked for keeps its time. What a rule has put there and somebody else
+    adds too is theirs from then on: the rule's undo leaves it.
     """
-    wanted = sorted(set(values))  # in one order, so that two who add the same do not wait in a circle
-    standing = {
-        (entry.kind, entry.value): entry
-        for entry in to.entries.filter(value__in={value for _, value in wanted})
-    }
-    now = timezone.now()
-    fresh = [each for each in wanted if each not in standing or _is_over(standing[each], now)]
-    longer = [each for each in wanted if each in standing and _lasts_longer(expires_at, standing[each])]
-    SuppressionEntry.objects.bulk_create(
-        (
+    wanted, now = sorted(set(values)), timezone.now()
+    with transaction.atomic():
+        locked(SuppressionList.objects.filter(pk=to.pk)).get()  # of two who add, the second sees the first's
+        texts = {value for _, value in wanted}
+        kinds = {kind for kind, _ in wanted}
+        found = to.entries.filter(kind__in=kinds, value__in=texts)
+        standing = {(entry.kind, entry.value): entry for entry in found}
+        rows = [
             SuppressionEntry(
                 list=to,
                 kind=kind,
@@ -142,24 +143,47 @@ def add_all(
                 reason=reason[:255],
                 origin=origin,
                 decision=decision,
-                expires_at=expires_at,
+                expires_at=_later(standing.get((kind, value)), expires_at, now),
                 added_at=now,
             )
-            for kind, value in dict.fromkeys((*fresh, *longer))
-        ),
-        update_conflicts=True,
-        unique_fields=["list", "kind", "value"],
-        update_fields=["expires_at"],
-        batch_size=5_000,
-    )
-    return len(fresh)
+            for kind, value in wanted
+            if _to_write(standing.get((kind, value)), expires_at, decision, now)
+        ]
+        SuppressionEntry.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["list", "kind", "value"],
+            update_fields=["expires_at", "decision", "origin", "reason", "added_at"],
+            batch_size=5_000,
+        )
+    return sum(each not in standing or _is_over(standing[each], now) for each in wanted)
+
+
+def _to_write(
+    entry: SuppressionEntry | None,
+    expires_at: dt.datetime | None,
+    decision: Decision | None,
+    now: dt.datetime,
+) -> bool:
+    """Whether what stands must change: nothing does, or it is over, ends sooner, or is only a rule's."""
+    if entry is None or _is_over(entry, now) or _lasts_longer(expires_at, entry):
+        return True
+    return entry.decision_id is not None and decision is None
+
+
+def _later(
+    entry: SuppressionEntry | None, expires_at: dt.datetime | None, now: dt.datetime
+) -> dt.datetime | None:
+    if entry is None or _is_over(entry, now) or _lasts_longer(expires_at, entry):
+        return expires_at
+    return entry.expires_at
 
 
 def remove_all(from_list: SuppressionList, values: Iterable[Value]) -> int:
     """Take values off a list: they may be bought again. → how many stood there."""
     wanted = set(values)
-    texts = {value for _, value in wanted}
-    found = from_list.entries.filter(value__in=texts).values_list("pk", "kind", "value")
+    kinds, texts = {kind for kind, _ in wanted}, {value for _, value in wanted}
+    found = from_list.entries.filter(kind__in=kinds, value__in=texts).values_list("pk", "kind", "value")
     keys = [pk for pk, kind, value in found if (kind, value) in wanted]
     return from_list.entries.filter(pk__in=keys).delete()[0]
 

@@ -44,9 +44,9 @@ class RequestIdMiddleware:
 
 
 def logged_path(request: HttpRequest) -> str:
-    """The path, without the part that is a value of a person's (``/exists/{list}/{value}``)."""
-    value = request.resolver_match.kwargs.get("value", "") if request.resolver_match else ""
-    return request.path.replace(value, "•••") if value else request.path
+    """The path, without the value of a person's that is asked after: ``/exists/{list}/{value}``."""
+    parts = request.path.split("/", 3)
+    return f"/exists/{parts[2]}/•••" if parts[1] == "exists" and len(parts) > 3 else request.path
 
 
 class ActorMiddleware:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows import keys, suppression, tidying
-from flows.models import RequestLog, SuppressionEntry, SuppressionList
+from flows.models import Decision, RequestLog, SuppressionEntry, SuppressionList
 from flows.suppression import add_all, suppressed
 
 PHONE = "+15125550147"
@@ -194,7 +194,7 @@ def test_a_call_of_many_values_takes_as_many_queries_as_of_one(
     call, returns, count, django_assert_max_num_queries
 ):
     values = [f"a{number}@example.com" for number in range(count)]
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         call("POST", "/lists/returns/items", {"values": values})
 
 
@@ -253,3 +253,29 @@ def test_values_of_lists_are_the_sellers_own(other_world, world, returns):
     add_all(returns, [("email", "a@example.com")], origin="person")
     assert not suppressed(other_world.seller, [("email", "a@example.com")])
     assert suppression.find([returns], ("email", "a@example.com"))
+
+
+# --- A rule's entries and other people's ----------------------------------------------------------------
+
+
+def test_what_somebody_adds_too_is_no_longer_the_rules(world, returns, call):
+    decision = Decision.objects.create(
+        flow=world.flow, source=world.source, rule_name="R", evaluation="1", action="suppress_contact"
+    )
+    value = ("email", "a@example.com")
+    soon = timezone.now() + dt.timedelta(days=1)
+    add_all(returns, [value], origin="rule", decision=decision, expires_at=soon)
+    call("POST", "/lists/returns/items", {"values": "a@example.com"})
+    entry = returns.entries.get()
+    assert (entry.decision, entry.origin, entry.expires_at) == (None, "api", None)
+    add_all(returns, [value], origin="rule", decision=decision)
+    assert returns.entries.get().origin == "api"
+
+
+@pytest.mark.parametrize("path", ["/exists/returns/maria@example.com%0A", "/exists//maria@example.com"])
+def test_a_value_in_an_address_that_is_none_is_in_no_line_of_ours(call, returns, path, caplog):
+    with caplog.at_level(logging.INFO, logger="leadloop.request"):
+        call("GET", path)
+    lines = [each.getMessage() for each in caplog.records if each.name == "leadloop.request"]
+    assert lines
+    assert "maria" not in "".join(lines)
