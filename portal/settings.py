@@ -163,10 +163,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "leadloop"
 # Long work has a worker of its own, so that it holds up no recompute; one without --queues does both.
-CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("leadloop", "leadloop-long")}
+CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("leadloop", "leadloop-long", "leadloop-outbox")}
 CELERY_TASK_ROUTES = {
     "feedback.read_upload": {"queue": "leadloop-long"},
     "feedback.sweep_uploads": {"queue": "leadloop-long"},
+    "flows.deliver_outbox": {"queue": "leadloop-outbox"},  # waits for receivers that may be slow
 }
 CELERY_TASK_PUBLISH_RETRY = False  # a lost hint costs seconds: the sweeper finds the work
 if REDIS_URL:

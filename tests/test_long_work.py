@@ -54,7 +54,7 @@ def queues_of(child) -> str:
 
 
 def test_up_starts_a_worker_for_every_queue():
-    read = {queues_of(child) for child in (up.worker(), up.long_worker())}
+    read = {queues_of(child) for child in (up.worker(), up.long_worker(), up.outbox_worker())}
     assert set(settings.CELERY_TASK_QUEUES) == read
     assert {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} < read
     assert settings.CELERY_TASK_DEFAULT_QUEUE in read

@@ -156,11 +156,11 @@ class EndpointAdmin(ScopedModelAdmin[Endpoint]):
         """Analysts see the host alone: for many receivers the whole address is the key."""
         address = "url" if actor_of_request(request).may_configure else "host"
         fields = self._without_seller(request, ("seller", "name", "kind", address, "events"))
-        stands = ("public_id", "state", "since", "messages", "created_at")
+        stands = ("public_id", "state", "failing_since", "messages", "created_at")
         return [(None, {"fields": fields}), *([("How it stands", {"fields": stands})] if obj else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
-        shown = ("host", "public_id", "state", "since", "messages", "created_at")
+        shown = ("host", "public_id", "state", "failing_since", "messages", "created_at")
         return (*super().get_readonly_fields(request, obj), *shown)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
@@ -201,10 +201,6 @@ class EndpointAdmin(ScopedModelAdmin[Endpoint]):
             why = format_html('<span class="cell-sub">{}</span>', row.disabled_reason)
             return format_html("{}{}", pill("bad", "Switched off"), why if row.disabled_reason else "")
         return pill("warn", "Failing") if row.failing_since else pill("good", "Works")
-
-    @admin.display(description="Failing since", empty_value="–")
-    def since(self, row: Endpoint) -> Any:
-        return row.failing_since
 
     @admin.display(description="Events")
     def wants(self, row: Endpoint) -> str:

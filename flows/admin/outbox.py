@@ -8,7 +8,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from flows.admin.forms import as_json, pill
 from flows.models import Attempt, OutboxMessage
@@ -34,9 +36,9 @@ class AttemptInline(ReadOnlyInline[Attempt]):
         words = str(row.status_code) if row.status_code else "Sent" if row.ok else "No answer"
         return pill("good" if row.ok else "bad", words)
 
-    @admin.display(description="Took", empty_value="–")
-    def took(self, row: Attempt) -> str | None:
-        return None if row.duration_ms is None else f"{row.duration_ms:,} ms"
+    @admin.display(description="Took")
+    def took(self, row: Attempt) -> str:
+        return "–" if row.duration_ms is None else f"{row.duration_ms:,} ms"
 
 
 def _send_again(request: HttpRequest, message: OutboxMessage, answers: dict[str, Any]) -> str:
@@ -97,9 +99,10 @@ class OutboxMessageAdmin(ReadOnlyAdmin[OutboxMessage]):
     def state(self, row: OutboxMessage) -> SafeString:
         return pill(TONES[row.status], row.get_status_display())
 
-    @admin.display(description="Next attempt", empty_value="–")
-    def next_shown(self, row: OutboxMessage) -> Any:
-        return row.next_attempt_at if row.status == Status.PENDING else None
+    @admin.display(description="Next attempt")
+    def next_shown(self, row: OutboxMessage) -> str:
+        waits = row.status == Status.PENDING
+        return date_format(localtime(row.next_attempt_at), "DATETIME_FORMAT") if waits else "–"
 
     @admin.display(description="Content")
     def content(self, row: OutboxMessage) -> SafeString:

@@ -77,7 +77,7 @@ class OutboxMessage(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"{self.event or self.kind} {self.pk}"
 
 
 class Attempt(models.Model):
