@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from flows.models import Alert
 from portal.access import Actor, visible_to
 
 MOST = 99
+OPEN = Q(resolved_at=None) & ~Q(condition="")  # what it tells of lasts
+STANDS = Case(When(OPEN, then=Value(True)), default=Value(False), output_field=BooleanField())
 
 
 def unread(actor: Actor) -> QuerySet[Alert]:

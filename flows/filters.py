@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django_filters.fields import ModelChoiceField
 
 from flows import actions
+from flows.alerts import OPEN
 from flows.models import Alert, Decision, Flow, Rule, Source
 from portal.access import visible_to
 
@@ -79,6 +80,12 @@ class AlertFilter(django_filters.FilterSet):
     unread = django_filters.ChoiceFilter(
         method="only_unread", choices=[("1", "unread")], label="Show", empty_label="all"
     )
+    state = django_filters.ChoiceFilter(
+        method="only_in_state",
+        choices=[("open", "still there"), ("resolved", "resolved")],
+        label="State",
+        empty_label="all",
+    )
     level = django_filters.ChoiceFilter(choices=Alert.Level.choices, label="Kind", empty_label="all")
     flow = django_filters.ModelChoiceFilter(
         queryset=_visible(Flow), to_field_name="public_id", label="Flow", empty_label="all"
@@ -87,6 +94,9 @@ class AlertFilter(django_filters.FilterSet):
     class Meta:
         model = Alert
         fields: list[str] = []
+
+    def only_in_state(self, rows: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
+        return rows.filter(OPEN if value == "open" else Q(resolved_at__isnull=False))
 
     def only_unread(self, rows: QuerySet[Alert], name: str, value: str) -> QuerySet[Alert]:
         return rows.filter(read_at=None)

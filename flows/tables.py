@@ -40,7 +40,7 @@ class DecisionTable(Table):
 
 
 class AlertTable(Table):
-    """What the team should know, newest first."""
+    """What the team should know: first what still stands, then the newest."""
 
     what = tables.TemplateColumn(template_name="flows/_alert.html", verbose_name="Alert", orderable=False)
     about = tables.Column(empty_values=(), orderable=False, attrs={"td": {"class": "about"}})

@@ -11,16 +11,16 @@ from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from flows.alerts import mark_read, unread
+from flows.alerts import STANDS, mark_read, unread
 from flows.filters import AlertFilter
-from flows.models import Alert
+from flows.models import Alert, AlertSettings
 from flows.tables import AlertTable
 from portal.access import SELLERS, ActorRequest, allow, get_or_404, visible_to
 from portal.tables import TableView
 
 
 class AlertList(TableView):
-    """Every alert, newest first."""
+    """Every alert: first what still stands, then the newest."""
 
     model = Alert
     table_class, filterset_class = AlertTable, AlertFilter
@@ -30,10 +30,15 @@ class AlertList(TableView):
     nouns = "alerts"
 
     def get_rows(self) -> QuerySet[Any]:
-        return Alert.objects.select_related("source", "flow", "decision")
+        rows = Alert.objects.select_related("source", "flow", "decision", "resolves")
+        return rows.annotate(stands=STANDS).order_by("-stands", "-created_at", "-pk")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "any_unread": unread(self.request.actor).exists()}
+        actor = self.request.actor
+        context = {**super().get_context_data(**kwargs), "any_unread": unread(actor).exists()}
+        if actor.may_configure:
+            context["alert_settings"] = visible_to(actor, AlertSettings.objects.all()).first()
+        return context
 
 
 @require_POST

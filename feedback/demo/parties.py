@@ -95,7 +95,7 @@ class Founder:
         buyer = Buyer.objects.create(
             seller=seller, name=of.name, slug=of.slug, timezone=of.timezone, created_at=self.since
         )
-        Agreement.objects.create(flow=flow, buyer=buyer, created_at=self.since)
+        Agreement.objects.create(flow=flow, buyer=buyer, schedule=of.schedule, created_at=self.since)
         manager = self.member(of.manager, of.slug, Role.BUYER_MANAGER, buyer=buyer)
         self.member(of.agent, f"{of.slug}-agent", Role.BUYER_AGENT, buyer=buyer)
         party = Party(buyer, [flow], manager.user, actor_for(manager))

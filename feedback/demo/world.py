@@ -80,6 +80,7 @@ class BuyerWorld:
     agent: str
     timezone: str = "America/New_York"
     crm: str = ""  # the prefix of their own ids, where their CRM sends them
+    schedule: str = "none"  # as agreed: a word of flows/schedules.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,9 @@ MORTGAGE = FlowWorld(
         BuyerWorld(
             "Harbor Home Loans", "harbor", DAILY, 0.7, "Grace Hall", "Ivan Petrov", "America/Chicago", "HHL"
         ),
-        BuyerWorld("Lakeside Lending", "lakeside", SILENT, 0.3, "Omar Haddad", "Lucy Chen"),
+        BuyerWorld(
+            "Lakeside Lending", "lakeside", SILENT, 0.3, "Omar Haddad", "Lucy Chen", schedule="weekly"
+        ),
     ),
 )
 SELLERS = (

@@ -9,7 +9,8 @@ import re
 import pytest
 from django.utils.timezone import now
 
-from flows.models import Alert
+from flows.models import Alert, AlertSettings
+from tests.admin_pages import faults, filled
 
 
 def words(response) -> str:
@@ -130,3 +131,50 @@ def test_a_title_is_text_and_never_markup(world, as_user):
 
 def test_no_alerts_say_what_would_be_here(world, as_user):
     assert "When a rule acts on one of your sources" in words(as_user(world.owner).get("/alerts/"))
+
+
+def test_what_lasts_stands_on_top_and_what_is_over_says_since_when(world, as_user):
+    alert(world, "Lasting", hours=50, condition="a")
+    over = alert(world, "Past", hours=9, condition="b", resolved_at=now())
+    alert(world, "Resolved: Past", level="good", resolves=over)
+    alert(world, "Newest")
+    text = words(as_user(world.analyst).get("/alerts/"))
+    assert text.index("Lasting Still there") < text.index("Newest") < text.index("Past Resolved ")
+    assert "It had begun on" in text
+
+
+def test_one_may_ask_for_what_lasts_or_for_what_is_over(world, as_user):
+    alert(world, "Lasting", condition="a", level="warn")
+    alert(world, "Past", condition="b", resolved_at=now())
+    alert(world, "Of its moment")
+    client = as_user(world.owner)
+    for question, shown in {
+        "state=open": {"Lasting"},
+        "state=resolved": {"Past"},
+        "level=warn": {"Lasting"},
+        "state=resolved&level=warn": set(),
+        "state=nonsense": {"Lasting", "Past", "Of its moment"},
+    }.items():
+        text = words(client.get(f"/alerts/?{question}"))
+        assert {title for title in ("Lasting", "Past", "Of its moment") if title in text} == shown, question
+
+
+def test_owners_find_their_settings_and_analysts_need_not(world, other_world, as_user):
+    address = f"/admin/flows/alertsettings/{AlertSettings.objects.get(seller=world.seller).pk}/change/"
+    assert address in as_user(world.owner).get("/alerts/").text
+    assert address not in as_user(world.analyst).get("/alerts/").text
+    assert address not in as_user(other_world.owner).get("/alerts/").text
+
+
+def test_an_owner_chooses_the_digest(world, as_user):
+    row = AlertSettings.objects.get(seller=world.seller)
+    address = f"/admin/flows/alertsettings/{row.pk}/change/"
+    client = as_user(world.owner)
+    assert "America/New_York" in words(client.get(address))
+    assert faults(client.post(address, filled(client, address, digest_hour="24"))) == {
+        "digest_hour": ["Select a valid choice. 24 is not one of the available choices."]
+    }
+    sent = client.post(address, filled(client, address, digest="on", digest_hour="6", email_level="warn"))
+    assert sent.status_code == 302
+    row.refresh_from_db()
+    assert (row.by_email, row.email_level, row.digest, row.digest_hour) == (True, "warn", True, 6)

@@ -16,6 +16,7 @@ from feedback.demo import card, world
 from feedback.demo.owners import read_alerts
 from feedback.demo.parties import Founder
 from feedback.demo.replay import Replay
+from feedback.watch import watch
 from flows.models import OutboxMessage
 from portal import demo_card
 from portal.models import Seller
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         password = new_password()
         flows = Founder(now - dt.timedelta(days=world.DAYS + 1), password).found()
         Replay(flows, now).run(self.tell)
+        watch(now=now)
         read_alerts()
         close_outbox()
         return card.describe(flows, password, now)
