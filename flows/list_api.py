@@ -50,6 +50,13 @@ class ListCall:
             raise refusal(404, "not_found", "No such list", detail)
         return [found[name] for name in wanted]
 
+    def one_list(self) -> SuppressionList:
+        """The one list that the path names. ProblemError 404, 422 where it names several."""
+        lists = self.lists(self.parts["name"])
+        if len(lists) > 1:
+            raise refusal(422, "validation_failed", "Several lists", "Name one list at a time.")
+        return lists[0]
+
     def values(self) -> list[str]:
         """The body's ``values``: a list of texts, or texts parted by ``|``. ProblemError 400, 413, 415."""
         bodies.require_json(self.request)
@@ -94,7 +101,7 @@ def exists(call: ListCall) -> tuple[int, dict[str, Any]]:
 
 def add_items(call: ListCall) -> tuple[int, dict[str, Any]]:
     """``POST /lists/{list}/items``: how many values are on the list now, and how many could not be read."""
-    (to,) = call.lists(call.parts["name"])
+    to = call.one_list()
     read, wrong = suppression.read_values(call.values(), to)
     if call.key.livemode:
         suppression.add_all(to, read, origin=suppression.Origin.API)
@@ -103,7 +110,7 @@ def add_items(call: ListCall) -> tuple[int, dict[str, Any]]:
 
 def delete_items(call: ListCall) -> tuple[int, dict[str, Any]]:
     """``DELETE /lists/{list}/items``: how many values were taken off, and how many could not be read."""
-    (listed,) = call.lists(call.parts["name"])
+    listed = call.one_list()
     read, wrong = suppression.read_values(call.values(), listed)
     deleted = suppression.remove_all(listed, read) if call.key.livemode else _standing(listed, read)
     return 200, {"deleted": deleted, "rejected": len(wrong)}

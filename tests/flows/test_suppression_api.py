@@ -126,12 +126,14 @@ def test_another_sellers_list_is_like_none(call, other_world, returns):
         ("POST", "/lists/returns/items", {"values": [1]}, 422),
         ("POST", "/lists/returns/items", {"values": ["a"] * 10_001}, 422),
         ("POST", "/lists/returns/items", None, 415),
+        ("POST", "/lists/returns|bad/items", {"values": "a@example.com"}, 422),
+        ("DELETE", "/lists/returns|bad/items", {"values": "a@example.com"}, 422),
         ("PUT", "/lists/returns/items", {"values": "a"}, 405),
         ("POST", "/exists/returns/a", {"values": "a"}, 405),
         ("GET", "/exists/|/a", None, 404),
     ],
 )
-def test_errors_are_in_the_clients_own_shape(call, returns, method, path, data, status):
+def test_errors_are_in_the_clients_own_shape(call, returns, bad, method, path, data, status):
     response = call(method, path, data)
     assert response.status_code == status
     assert list(response.json()) == ["error"]
