@@ -228,6 +228,7 @@ SAME: tuple[tuple[type[Model], str, str], ...] = (
     (Alert, "flow__seller_id", "seller_id"),
     (Alert, "source__flow__seller_id", "seller_id"),
     (Alert, "decision__flow__seller_id", "seller_id"),
+    (Alert, "resolves__seller_id", "seller_id"),
     (SuppressionEntry, "decision__flow__seller_id", "list__seller_id"),
 )
 
