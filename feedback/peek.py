@@ -15,6 +15,10 @@ PEEKED = 2_000  # rows, or fewer where they are long: see `reader.chunks`
 _DATA = re.compile(r"^evt_|\S@\S+\.|^[-+$€£]?\d[\d.,:/ -]*(T[\d:.Z+]*)?[%€]?$")
 
 
+_WITH_COMMA = re.compile(r"-?(?:\d+|\d{1,3}(?:\.\d{3})+),\d{1,2}", re.ASCII)
+_WITH_POINT = re.compile(r"-?(?:\d+|\d{1,3}(?:,\d{3})+)\.\d{1,2}", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Peek:
     """The beginning of a file. ``head``: the columns' names as they stand there, None without a header."""
@@ -48,10 +52,19 @@ def peek(
     first = next(reader.chunks(reader.records(file, dialect), PEEKED + 1), [])
     if not first:
         raise UnreadableError("The file is empty.")
+    if comma is None:
+        dialect = replace(dialect, comma=_decimal_comma(first, dialect))
     if has_header if has_header is not None else _names_columns(first):
         head = tuple(cell.strip() for cell in first[0].cells)
         return Peek(dialect, head, tuple(first[1:]))
     return Peek(replace(dialect, has_header=False), None, tuple(first[:PEEKED]))
+
+
+def _decimal_comma(rows: Sequence[Row], dialect: Dialect) -> bool:
+    """What the numbers themselves prove (12,5 or 12.5); where they prove nothing or both, as is usual."""
+    cells = [cell.strip() for row in rows for cell in row.cells]
+    comma, point = (any(map(proof.fullmatch, cells)) for proof in (_WITH_COMMA, _WITH_POINT))
+    return comma if comma != point else dialect.decimal_comma
 
 
 def _names_columns(first: Sequence[Row]) -> bool:

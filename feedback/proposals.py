@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,7 @@ BASES: Mapping[tuple[bool, bool], Basis] = {
 }
 CERTAINTY: Mapping[str, int] = {Basis.BOTH: 98, Basis.EMAIL: 90, Basis.PHONE: 80}  # percent
 MOST = 3  # leads proposed for one row
+NAMED_TOO = "The lead with this contact is named by its id on another line. Say all of it on one line."
 NOT_ACCEPTED = "No lead has this id. One was proposed by its contact, and nobody accepted it."
 
 
@@ -159,13 +160,21 @@ def waiting(upload: Upload) -> dict[str, int]:
 def accept(upload: Upload, proposal_ids: Collection[int]) -> int:
     """Accept these matches, in place of others of the same rows. → how many.
 
-    ValueError where two leads were chosen for one row; ProblemError 409 unless the upload waits for that.
+    ValueError where two leads were chosen for one row, or one lead for two rows, as rows on one lead can
+    contradict each other; ProblemError 409 unless the upload waits for that.
     """
     _lock(upload)
     chosen = list(upload.proposals.filter(pk__in=proposal_ids))
     lines = [each.line for each in chosen]
     if twice := sorted({line for line in lines if lines.count(line) > 1}):
         raise ValueError(f"Choose one lead for line {twice[0]}.")
+    others = upload.proposals.filter(accepted=True).exclude(line__in=lines)
+    taken = dict(others.values_list("delivery", "line"))
+    for each in chosen:
+        if each.delivery_id in taken:
+            first, second = sorted((taken[each.delivery_id], each.line))
+            raise ValueError(f"Lines {first} and {second} would speak of one lead. Accept one of them.")
+        taken[each.delivery_id] = each.line
     upload.proposals.filter(line__in=lines, accepted=True).update(accepted=False)
     return upload.proposals.filter(pk__in=[each.pk for each in chosen]).update(accepted=True)
 
@@ -179,7 +188,7 @@ def withdraw(upload: Upload, proposal_ids: Collection[int]) -> int:
 
 @transaction.atomic
 def accept_all(upload: Upload, basis: str) -> int:
-    """Accept every match of that basis that has no rival, for rows without an accepted one. → how many."""
+    """Accept every match of that basis that has no rival, for rows and leads without one. → how many."""
     _lock(upload)
     return _clear(upload, basis).update(accepted=True)
 
@@ -193,7 +202,26 @@ def _clear(upload: Upload, basis: str) -> QuerySet[ProposedMatch]:
         .annotate(found=Count("pk", filter=rivals), taken=Count("pk", filter=Q(accepted=True)))
         .filter(found=1, taken=0)
     )
-    return upload.proposals.order_by().filter(basis=basis, line__in=alone.values("line"))
+    clear = upload.proposals.order_by().filter(basis=basis, line__in=alone.values("line"))
+    shared = clear.values("delivery").annotate(rows=Count("pk")).filter(rows__gt=1)
+    taken = upload.proposals.order_by().filter(accepted=True)
+    return clear.exclude(delivery__in=shared.values("delivery")).exclude(
+        delivery__in=taken.values("delivery")
+    )
+
+
+def withdraw_named(upload: Upload, named: Callable[[Mapping[str, int]], set[int]]) -> list[int]:
+    """Propose no lead that the file names by an id as well, as its rows would not be compared.
+
+    ``named``: id (a lead's or the buyer's own) → delivery of those proposed, in; the deliveries found among
+    the file's rows, out. → the lines that have no proposal any more.
+    """
+    rows = upload.proposals.values_list("delivery", "delivery__public_id", "delivery__external_id").distinct()
+    ids = {name: delivery for delivery, *names in rows.order_by() for name in names if name}
+    gone = upload.proposals.filter(delivery__in=named(ids)) if ids else upload.proposals.none()
+    lines = set(gone.values_list("line", flat=True))
+    gone.delete()
+    return sorted(lines - set(upload.proposals.filter(line__in=lines).values_list("line", flat=True)))
 
 
 def _lock(upload: Upload) -> None:

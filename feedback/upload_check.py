@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 from django.db import transaction
@@ -86,8 +87,28 @@ def check_rows(upload: Upload) -> None:
         contacts = proposals.may_propose(upload)
         for rows in reader.chunks(reader.rows(stream, plan.dialect), CHUNK):
             _look_over(upload, plan, tally, rows, by_contact=contacts)
+        if tally.counts["proposed"]:
+            _withdraw_named(upload, plan, tally, stream)
     findings = {"rows": upload.rows_done, **tally.as_json()}
     keep(upload, status=Upload.Status.CHECKED, findings=findings, claimed_until=None)
+
+
+def _withdraw_named(upload: Upload, plan: Plan, tally: Tally, stream: BinaryIO) -> None:
+    """Refuse the rows whose lead, found by its contact, other rows name by an id."""
+    lines = set(proposals.withdraw_named(upload, partial(plan.named_among, stream)))
+    if not lines:
+        return
+    rows = (row for row in reader.rows(stream, plan.dialect) if row.line in lines)
+    RefusedRow.objects.bulk_create(
+        (
+            RefusedRow(upload=upload, line=row.line, cells=row.cells, error=proposals.NAMED_TOO)
+            for row in rows
+        ),
+        batch_size=CHUNK,
+    )
+    tally.counts["proposed"] -= len(lines)
+    tally.refuse(dict.fromkeys(lines, proposals.NAMED_TOO))
+    keep(upload, rejected=upload.rejected + len(lines), claimed_until=renewed())
 
 
 def _forget(upload: Upload) -> None:

@@ -103,6 +103,13 @@ class Plan:
         named = reader.named_cells(self.mapping.columns, row)
         return named.get(EMAIL, ""), named.get(PHONE, "")
 
+    def named_among(self, file: BinaryIO, ids: AnyMapping[str, int]) -> set[int]:
+        """Which of these (id → any number) the file's rows name, by the lead's id or the buyer's own."""
+        found: set[int] = set()
+        for _, cells in self.ids.resolved(self._feedback(file)):
+            found |= {ids[cells[name]] for name in ID_NAMES if cells.get(name) in ids}
+        return found
+
     def _submission(self, row: Row) -> Submission:
         if row.line in self.repeated.wrong:
             raise ValueError(self.repeated.wrong[row.line])

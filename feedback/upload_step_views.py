@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from feedback import upload_steps
@@ -46,6 +47,7 @@ def upload_or_404(request: ActorRequest, upload_id: str) -> Upload:
     return get_or_404(request.actor, rows, public_id=upload_id)
 
 
+@never_cache  # Back must not show what has been recorded since as if it had not
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow(*BUYERS)
 def upload_columns(request: ActorRequest, upload_id: str) -> HttpResponseBase:
@@ -149,6 +151,7 @@ def _chosen(mapping: dict[str, Any]) -> str:
     return "\n".join(mapping.get("columns", ())).rstrip("\n")
 
 
+@never_cache  # Back must not show what has been recorded since as if it had not
 @require_http_methods(["GET", "HEAD", "POST"])
 @allow(*BUYERS)
 def upload_check(request: ActorRequest, upload_id: str) -> HttpResponseBase:

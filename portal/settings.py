@@ -221,6 +221,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # such a mail would invite to sign up, w
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 
+EMAIL_TIMEOUT = 15  # seconds: a mail server that says nothing must not hold up all others
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="filemail:///")
 vars().update(EMAIL_CONFIG)
 if EMAIL_CONFIG["EMAIL_BACKEND"] == "django.core.mail.backends.filebased.EmailBackend":

@@ -565,3 +565,40 @@ def test_heads_of_crms_are_understood(head, targets):
 )
 def test_values_of_crms_are_understood(name, text, stands_for):
     assert meaning.guess_value(name, text, FIELDS) == stands_for
+
+
+def test_a_lead_that_the_file_names_by_an_id_too_is_not_proposed(known, begin, checked):
+    rows = "evt_known,,contacted\n,zoe@example.com,converted\n"
+    upload = begin(f"Ref,Mail,Result\n{rows}")
+    upload = checked(columns(upload, "lead_id", EMAIL, "outcome"))
+    assert not upload.proposals.exists()
+    found = upload.findings
+    assert (found["new"], found["proposed"], found["refused"]) == (1, 0, 1)
+    refused = RefusedRow.objects.get(upload=upload)
+    assert (refused.line, "named by its id on another line" in refused.error) == (3, True)
+
+
+def test_one_lead_is_accepted_for_one_row(known, by_contact):
+    upload = by_contact("zoe@example.com,,converted,\nzoe@example.com,,contacted,\n")
+    assert waiting(upload)["email"] == 0
+    first, second = upload.proposals.order_by("line").values_list("pk", flat=True)
+    with pytest.raises(ValueError, match="Lines 2 and 3 would speak of one lead"):
+        accept(upload, [first, second])
+    accept(upload, [first])
+    with pytest.raises(ValueError, match="one lead"):
+        accept(upload, [second])
+
+
+@pytest.mark.parametrize(
+    ("content", "comma"),
+    [
+        ("lead_id\trevenue\nevt_a\t12.5\n", False),
+        ("lead_id\trevenue\nevt_a\t12,5\n", True),
+        ("lead_id;revenue\nevt_a;12.5\n", False),
+        ("lead_id;revenue\nevt_a;1.500\n", True),
+        ('lead_id,revenue\nevt_a,"1.500,00"\n', True),
+        ("lead_id,revenue\nevt_a,1.500\n", False),
+    ],
+)
+def test_the_numbers_show_which_is_their_decimal_sign(begin, content, comma):
+    assert begin(content).decimal_comma is comma
