@@ -109,11 +109,12 @@ class History:
     def correct(self, event: Event, values: Mapping[str, Any], now: dt.datetime) -> None:
         """Put a feedback with these values in the place of one that counts; it happened when that did.
 
-        Where another feedback says the same of the same time, that one is enough.
+        Where another feedback that counts says the same of the same time, that one is enough.
         """
+        at = event.occurred_at
         others = [each for each in standing(self.events) if each.order != event.order]
         self.take_back(event, now)
-        if self._said_at(event.occurred_at, values, others) is None:
+        if not any(each.occurred_at == at and each.values == values for each in others):
             _, new = self._say(values, event.occurred_at, now)
             self.sets[self.chains().tips[event.order]] = self.sets[new.order] = THIS_CALL
 

@@ -381,3 +381,16 @@ def test_the_number_of_queries_does_not_grow_with_the_history(
         client.get(address("take-back", last))
     with django_assert_max_num_queries(24):
         do("take-back", last, version=fresh(world).version, follow=False)
+
+
+def test_a_correction_to_what_has_been_said_and_corrected_since_is_said_anew(world, tell, do):
+    """What counts no more is no reason to leave out what a person says now."""
+    first = tell(minute=0, outcome="contacted")
+    other = tell(minute=0, outcome="contacted", notes="Other")
+    do("correct", first, outcome="no_contact")
+    middle = Feedback.objects.latest("pk")
+    do("correct", middle, outcome="bad_info")
+    do("correct", other, outcome="no_contact", notes="")
+    assert fresh(world).outcome == "no_contact"
+    assert fresh(world).feedback_count == 2
+    assert_sound()
