@@ -15,7 +15,7 @@ from tests.browser.test_a11y import faults
 
 pytestmark = pytest.mark.browser
 CRM = (
-    "Lead;Status;Betrag;Kommentar;Mail\r\n"
+    "Lead;Status;Summe;Anmerkung;Mail\r\n"
     "evt_a;Closed Won;1.234,50;Zoë kauft;\r\n"
     "evt_b;Irgendwie;;Müller überlegt;\r\n"
     "evt_nix;Lost;;;\r\n"
@@ -89,7 +89,7 @@ def test_from_the_drop_to_the_undo(desk, scheme, size):
     expect(page.get_by_text("Windows-1252, cells parted by semicolons, decimal commas")).to_be_visible()
     expect(page.get_by_text("Is this spelt right?")).to_contain_text("Zoë kauft · Müller überlegt")
     look(page)
-    for column, target in (("Betrag", "revenue"), ("Kommentar", "notes")):
+    for column, target in (("Summe", "revenue"), ("Anmerkung", "notes")):
         with page.expect_response("**/columns/"):
             page.get_by_label(f"Read {column} as").select_option(target)
         swapped(page)
@@ -192,7 +192,7 @@ def test_without_scripts_every_step_works(desk):
     expect(page.get_by_role("columnheader", name="Column 1")).to_be_visible()
     page.get_by_label("The first line").select_option("yes")
     page.get_by_role("button", name="Read it again").click()
-    page.get_by_label("Read Kommentar as").select_option("notes")
+    page.get_by_label("Read Anmerkung as").select_option("notes")
     page.get_by_label("Read Status as").select_option("")
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("What the values of Outcome stand for")).to_have_count(0)
@@ -224,7 +224,7 @@ def test_two_tabs_record_once_and_the_late_one_is_told(desk):
     expect(first).to_have_url(re.compile(r"/uploads/upl_\w+/$"))
     second.get_by_role("button", name=re.compile("Record")).click()
     expect(second).to_have_url(first.url)
-    third.get_by_label("Read Kommentar as").select_option("notes")
+    third.get_by_label("Read Anmerkung as").select_option("notes")
     expect(third).to_have_url(first.url)  # htmx was sent there
     expect(third.get_by_text("has moved on since you opened")).to_be_visible()
     tasks.sweep_uploads()
