@@ -30,6 +30,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Un
 
 from flows import bodies, idempotency, keys, limits, request_log, strict_json
 from flows.accept import accepts
+from flows.idempotency import Answer
 from flows.models import ApiKey, Flow
 from flows.problems import Fault, Problem, ProblemError
 from flows.request_log import Trace
@@ -38,6 +39,7 @@ from portal.access import Actor, get_or_404
 Party = Literal["buyer", "seller", "any"]
 Handler = Callable[..., HttpResponseBase]
 Guard = Callable[["ApiCall"], None]
+Work = Callable[[], tuple[int, dict[str, Any]]]  # → status and data; records all or, by raising, nothing
 JSON = "application/json"
 log = logging.getLogger(__name__)
 
@@ -67,21 +69,13 @@ class ApiCall:
             raise malformed(error) from None
         return self.parsed
 
-    def once(self, work: Callable[[], tuple[int, dict[str, Any]]], body: bytes | None = None) -> HttpResponse:
+    def once(self, work: Work, body: bytes | None = None) -> HttpResponse:
         """Do ``work`` in one transaction and answer with its status and data; with an Idempotency-Key, once.
 
         ``work`` records all or, by raising, nothing. ``body``: what tells this request from another one where
         that is not the request's own body (a digest of a large file, say).
         """
-        key = idempotency.key_of(self.request)
-        if key is None:
-            with transaction.atomic(durable=True):
-                status, data = work()
-            return json_response(status, data)
-        mark = idempotency.fingerprint(self.request, self.request.body if body is None else body)
-        answer = idempotency.once(self.key, key, mark, lambda: _dumped(*work()))
-        headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
-        return _response(answer.status, answer.body, JSON, headers)
+        return answered(once(self.request, self.key, work, body))
 
 
 class Method(NamedTuple):
@@ -287,6 +281,22 @@ def problem_of(error: Exception) -> Problem:
             log.exception("An API request failed")
             detail = "This is a fault of ours. Nothing was recorded; the log has it under this request_id."
             return Problem(500, "internal_error", "Internal error", detail)
+
+
+def once(request: HttpRequest, key: ApiKey | None, work: Work, body: bytes | None = None) -> Answer:
+    """Do ``work`` in one transaction; of a POST with an Idempotency-Key of that API key, once."""
+    named = idempotency.key_of(request) if request.method == "POST" else None
+    if named is None or key is None:
+        with transaction.atomic(durable=True):
+            return Answer(*_dumped(*work()))
+    mark = idempotency.fingerprint(request, request.body if body is None else body)
+    return idempotency.once(key, named, mark, lambda: _dumped(*work()))
+
+
+def answered(answer: Answer) -> HttpResponse:
+    """The answer as it is sent, saying whether it was given before."""
+    headers = {"Idempotent-Replayed": "true"} if answer.replayed else None
+    return _response(answer.status, answer.body, JSON, headers)
 
 
 def json_response(

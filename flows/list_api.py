@@ -6,18 +6,26 @@ a number of a person's, so it is in no log.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from flows import bodies, idempotency, keys, limits, request_log, strict_json, suppression
+from flows import bodies, keys, limits, request_log, strict_json, suppression
 from flows.accept import accepts
-from flows.http import JSON, dumps, json_response, key_text, malformed, problem_of, refusal, without_body
+from flows.http import (
+    JSON,
+    answered,
+    json_response,
+    key_text,
+    malformed,
+    once,
+    problem_of,
+    refusal,
+    without_body,
+)
 from flows.models import ApiKey, SuppressionList
 from flows.request_log import Trace
 from flows.suppression import Value
@@ -158,24 +166,10 @@ class ListEndpoint:
         _require_all_of_a_seller(actor)
         if not accepts(request, JSON):
             raise refusal(406, "not_acceptable", "Not acceptable", f"This address answers in {JSON}.")
-        return _once(ListCall(request, trace.key, actor, parts), handler)
-
-
-def _once(call: ListCall, handler: Handler) -> HttpResponse:
-    """The handler's answer; of a POST with an Idempotency-Key the first one again."""
-    key = idempotency.key_of(call.request) if call.request.method == "POST" else None
-    if key is None:
-        with transaction.atomic(durable=True):
-            return json_response(*handler(call))
-
-    def work() -> tuple[int, str]:
-        status, data = handler(call)
-        return status, dumps(data)
-
-    body = bodies.read(call.request, MAX_BYTES)
-    kept = idempotency.once(call.key, key, idempotency.fingerprint(call.request, body), work)
-    headers = {"Idempotent-Replayed": "true"} if kept.replayed else {}
-    return json_response(kept.status, json.loads(kept.body), headers)
+        call = ListCall(request, trace.key, actor, parts)
+        named = request.method == "POST" and "Idempotency-Key" in request.headers
+        body = bodies.read(request, MAX_BYTES) if named else None
+        return answered(once(request, trace.key, lambda: handler(call), body))
 
 
 def _require_all_of_a_seller(actor: Actor) -> None:

@@ -9,10 +9,9 @@ from typing import Any, cast
 from django.http import StreamingHttpResponse
 
 from feedback.metrics import MEDIAN_DAYS
+from portal.spreadsheets import FORMULA, Echo
 from reports.scope import Question
 from reports.source_report import COLUMNS, Column, Line, Value
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 
 
 def _end(metric: str, end: str) -> Callable[[Line], Value]:
@@ -50,14 +49,7 @@ EXPECTED = (
 
 def defused(text: str) -> str:
     """A text that no spreadsheet takes for a formula; numbers do not pass through here."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
-
-
-class _Echo:
-    """A file that hands every line straight back."""
-
-    def write(self, line: str) -> str:
-        return line
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def source_csv(lines: Iterable[Line], question: Question) -> StreamingHttpResponse:
@@ -84,7 +76,7 @@ def _expected(line: Line, question: Question) -> list[str]:
 
 
 def _rows(lines: Iterable[Line], question: Question) -> Iterator[Any]:
-    write = csv.writer(_Echo()).writerow
+    write = csv.writer(Echo()).writerow
     columns = (*COLUMNS[1:], *EXTRA)
     yield write(["source", "source_id", "flow", "currency", *(column.name for column in columns), *EXPECTED])
     for line in lines:

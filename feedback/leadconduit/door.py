@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from feedback.intake import intake
@@ -20,8 +19,8 @@ from feedback.match import TEST_ID
 from feedback.models import Door
 from feedback.schema import compile_schema
 from feedback.submission import Origin, Submission
-from flows import idempotency, keys, limits, request_log
-from flows.http import dumps, key_text, problem_of, refusal
+from flows import keys, limits, request_log
+from flows.http import key_text, once, problem_of, refusal
 from flows.models import Agreement, Delivery, Flow, Outcome
 from flows.problems import Problem, ProblemError
 from flows.request_log import Trace
@@ -141,20 +140,10 @@ def _once(
 
     Without an API key there is nobody whose Idempotency-Key it could be; feedback said again is unchanged.
     """
-    request = trace.request
-    key = idempotency.key_of(request) if request.method == "POST" else None
-    if key is None or trace.key is None:
-        with transaction.atomic(durable=True):
-            return _work(trace, asked, caller)
-
-    def work() -> tuple[int, str]:
-        status, data = _work(trace, asked, caller)
-        return status, dumps(data)
-
-    kept = idempotency.once(trace.key, key, idempotency.fingerprint(request, request.body), work)
-    if kept.replayed:
+    answer = once(trace.request, trace.key, lambda: _work(trace, asked, caller))
+    if answer.replayed:
         headers["Idempotent-Replayed"] = "true"
-    return kept.status, json.loads(kept.body)
+    return answer.status, json.loads(answer.body)
 
 
 def _work(trace: Trace, asked: Mapping[str, str], caller: Caller) -> tuple[int, dict[str, Any]]:
