@@ -8,11 +8,13 @@ from typing import Any
 
 import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
 from feedback.desk import Desk
 from flows.models import ConversionStatus, Delivery, Outcome, Source
 from flows.suppression import normalise_phone
+from portal.access import visible_to
 from portal.tables import DATE, SearchFilter
 
 NO_OUTCOME, WAITING, GIVEN = "none", "waiting", "given"
@@ -82,6 +84,17 @@ class LeadFilter(django_filters.FilterSet):
         text = value.strip()
         by_id = Q(public_id__iexact=text) | Q(external_id__istartswith=text)
         return rows.filter(by_id | _by_contact(text, self.desk)) if text else rows
+
+
+def matching(desk: Desk, query: QueryDict) -> Rows:
+    """The buyer's deliveries that the filters of an address let through, in no order.
+
+    What is no filter (sort, page, columns) is left alone. None at all where a filter has a wrong value: who
+    changes "all that match" must not change more than was asked for.
+    """
+    rows = visible_to(desk.actor, Delivery.objects.all())
+    asked = LeadFilter(query, queryset=rows, desk=desk)
+    return asked.qs.order_by() if asked.is_valid() else rows.none()
 
 
 def source_choices(desk: Desk) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from feedback.edit_cells import EditCell, cell_of
 from feedback.models import Upload
 from feedback.wording import NOTHING, short_day, when
 from flows.models import Delivery
-from portal.tables import NumberColumn, Table
+from portal.tables import NumberColumn, SelectColumn, Table
 
 EMPTY: tuple[Any, ...] = ()  # draw the cell whatever the value
 NO_FIELD = format_html('<span class="muted">{}</span>', NOTHING)
@@ -37,6 +37,7 @@ class LeadTable(Table):
     empty_title = "No leads yet"
     empty_hint = "Leads that are delivered to you appear here. Then you say what became of each."
 
+    select = SelectColumn("Select", empty_values=EMPTY, attrs=_td("card-bare lead-select"))
     lead = tables.Column(
         "Lead",
         empty_values=EMPTY,
@@ -61,7 +62,10 @@ class LeadTable(Table):
     )
 
     class Meta(Table.Meta):
-        row_attrs = {"id": lambda record: f"lead-{record.public_id}"}
+        row_attrs = {
+            "id": lambda record: f"lead-{record.public_id}",
+            "data-lead": lambda record: record.public_id,
+        }
         order_by = ("-delivered",)
 
     def __init__(self, *args: Any, desk: Desk, token: str, here: str, **kwargs: Any) -> None:
@@ -84,6 +88,9 @@ class LeadTable(Table):
         if sheet is None:
             sheet = record.__dict__["sheet"] = Sheet.of(record, self.desk)
         return sheet
+
+    def render_select(self, record: Delivery) -> SafeString:
+        return render_to_string("feedback/cells/select.html", {"sheet": self.sheet(record)})
 
     def render_lead(self, record: Delivery) -> SafeString:
         return render_to_string("feedback/cells/lead.html", {"sheet": self.sheet(record)})

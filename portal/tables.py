@@ -53,6 +53,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.expressions import OrderBy
 from django.http import HttpResponseBase
 from django.utils.functional import cached_property
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django_filters.views import FilterView
 from django_tables2.views import SingleTableMixin
@@ -112,6 +113,19 @@ class NumberColumn(tables.Column):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("attrs", NUMBER)
+        super().__init__(*args, **kwargs)
+
+
+class SelectColumn(tables.Column):
+    """A tick box in each row. The one in the head ticks the page; it is hidden until a script serves it."""
+
+    head = SafeString(
+        '<input type="checkbox" id="select-page" hidden aria-label="Select all on this page">'
+        '<span class="visually-hidden">Select</span>'
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("orderable", False)
         super().__init__(*args, **kwargs)
 
 
