@@ -1,5 +1,6 @@
-"""The nouns of what goes out, in five rooms: configuration, supply, automation, requests, outgoing."""
+"""The nouns of what goes out, one room each: config, agreements, supply, automation, requests, outgoing."""
 
+from flows.models.agreements import Agreement
 from flows.models.automation import (
     Alert,
     AlertSettings,
@@ -9,7 +10,7 @@ from flows.models.automation import (
     SuppressionEntry,
     SuppressionList,
 )
-from flows.models.config import Agreement, ApiKey, Field, Flow, IdempotentRequest
+from flows.models.config import ApiKey, Field, Flow, IdempotentRequest
 from flows.models.outgoing import Attempt, Endpoint, OutboxMessage
 from flows.models.requests import RequestLog
 from flows.models.supply import (

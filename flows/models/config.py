@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -81,6 +80,14 @@ class Flow(models.Model):
         default="US",
         validators=[RegexValidator(r"^[A-Z]{2}$", "Two capital letters, such as US.")],
         help_text="The country in which a phone number without a prefix is read.",
+    )
+    return_reasons = models.JSONField(
+        "reasons for returns",
+        default=list,
+        db_default=models.Value([], models.JSONField()),
+        blank=True,
+        help_text="For which reasons a lead may be returned, one a line. Empty: the choices of the field "
+        "“reason”, or else the usual ones.",
     )
     event_id_is_credential = models.BooleanField(
         "event ids serve as credentials",
@@ -169,51 +176,6 @@ def fields_changed(flow: Flow) -> None:
 def _field_changed(instance: Field, **signal: Any) -> None:
     """By signal, as the admin deletes fields through a query set, past ``Field.delete``."""
     fields_changed(instance.flow)
-
-
-class Agreement(models.Model):
-    """A buyer on a flow, what of each lead they are shown, and by when they send feedback."""
-
-    class Schedule(models.TextChoices):
-        """How soon after a delivery feedback is agreed to come (``flows/schedules.py`` has the moments)."""
-
-        NONE = "none", "None agreed"
-        REALTIME = "realtime", "Real time: within 1 hour"
-        DAILY = "daily", "Daily: by 9:00 the next day"
-        WEEKLY = "weekly", "Weekly: Monday morning"
-        MONTHLY = "monthly", "Monthly: first business day"
-
-    access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
-    flow = models.ForeignKey(Flow, on_delete=models.CASCADE, related_name="agreements")
-    buyer = models.ForeignKey(Buyer, on_delete=models.PROTECT, related_name="agreements")
-    is_active = models.BooleanField(
-        "buys new leads", default=True, help_text="Off: no new deliveries; feedback on earlier ones goes on."
-    )
-    shows_source = models.BooleanField("sees the source", default=True)
-    shows_price = models.BooleanField("sees the price", default=True)
-    shows_contact = models.BooleanField("sees the contact", default=True)
-    schedule = models.CharField(
-        "update schedule",
-        max_length=10,
-        choices=Schedule.choices,
-        default=Schedule.NONE,
-        help_text="By when the buyer sends feedback on a lead, in the buyer's time zone.",
-    )
-    guide_version = models.PositiveIntegerField(default=1, editable=False)  # of the guide's shared link
-    created_at = models.DateTimeField(default=now, editable=False)
-
-    class Meta:
-        constraints = (
-            models.UniqueConstraint(fields=["flow", "buyer"], name="agreement_per_flow_and_buyer"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.buyer} on {self.flow}"
-
-    def clean(self) -> None:
-        """Both sides of an agreement belong to the same seller."""
-        if self.flow_id and self.buyer_id and self.flow.seller_id != self.buyer.seller_id:
-            raise ValidationError({"buyer": "This buyer belongs to another seller."})
 
 
 class ApiKey(models.Model):
