@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from flows import actions
 from flows.actions.alerts import raise_alerts
 from flows.actions.base import Changed, Target
+from flows.change_wording import change_words, who_words
 from flows.decisions import due_for, explain, headline, record, status_in
 from flows.models import Alert, Decision, Rule
 from flows.wording import state_words
@@ -105,8 +106,10 @@ def _leave(changed: Sequence[tuple[Decision, Target, Changed]], now: dt.datetime
 
 
 def _told(decision: Decision, target: Target, change: Changed) -> str:
+    now_ = f"now stands “{state_words(change.stands)}”, not “{state_words(decision.after)}”"
+    came = "; ".join(f"{change_words(each)}: {who_words(each)}" for each in change.since[:3])
+    between = f"it has been changed since ({came})" if came else now_
     return (
         f"{target.reason}. The rule “{decision.rule_name}” would have taken back what it did "
-        f"({explain(decision)}), but now stands “{state_words(change.stands)}”, not "
-        f"“{state_words(decision.after)}”. It leaves that as it is."
+        f"({explain(decision)}), but {between}. It leaves that as it is."
     )

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from flows.actions import in_the_way
 from flows.actions.base import BadRule, CannotUndo, Changed
 from flows.clearing import was_left
 from flows.decisions import PARTS, explain, headline, undo
@@ -148,13 +149,18 @@ def decision_undo(request: ActorRequest, pk: int) -> HttpResponse:
 
 
 def _ask_to_undo(request: ActorRequest, decision: Decision, changed: Changed | None = None) -> HttpResponse:
+    """With what has changed it since, if anything has: said before anybody is asked to go on."""
+    status = 409 if changed else 200
+    if changed is None and decision.status == Status.APPLIED:
+        changed = in_the_way(decision)
     context = {
         **_told(decision),
         "stands": state_words(changed.stands) if changed else "",
         "stands_reason": reason_of(changed.stands) if changed else "",
+        "since": changed.since if changed else (),
         "undone": decision.status == Status.UNDONE,
     }
-    return render(request, "flows/decision_undo.html", context, status=409 if changed else 200)
+    return render(request, "flows/decision_undo.html", context, status=status)
 
 
 def _of(request: ActorRequest, pk: int) -> Decision:

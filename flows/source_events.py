@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 from flows.events import emit
-from flows.models import Decision, Flow, Source
+from flows.models import Decision, Flow, Source, SourceChange
 from flows.money import money_text
-from portal.models import Buyer
+from portal.models import Buyer, User
 
 COLUMNS = ("status", "status_reason", "daily_cap", "base_price", "price_adjustment")
 PRICE = ("base_price", "price_adjustment")
@@ -20,24 +20,36 @@ State = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceChange:
-    """``before`` and ``after``: of `COLUMNS` those that may differ; of a buyer's standing, its status."""
+class Difference:
+    """``before`` and ``after``: of `COLUMNS` those that may differ; of a buyer's standing, its status.
+
+    ``by``: how it came about; ``user``: who did, approved or undid it; ``decision``: what did it, or was
+    undone.
+    """
 
     flow: Flow
     source: Source  # as it stands now
     before: State
     after: State
     buyer: Buyer | None = None
-    rule: str = ""  # the rule that decided it; "": a person
+    by: SourceChange.By = SourceChange.By.HAND
+    user: User | None = None
+    decision: Decision | None = None
+
+    @property
+    def rule(self) -> str:
+        """The rule that decided it by itself; "": a person."""
+        alone = self.by == SourceChange.By.DECISION and self.user is None
+        return self.decision.rule_name if self.decision and alone else ""
 
 
 def columns_of(source: Source) -> dict[str, Any]:
     return {name: getattr(source, name) for name in COLUMNS}
 
 
-def announce(changes: Sequence[SourceChange], *, now: dt.datetime) -> None:
+def announce(changes: Sequence[Difference], *, now: dt.datetime) -> None:
     """Tell of what differs, in the transaction of the change; a query for each seller and type concerned."""
-    told: dict[tuple[int, str], list[SourceChange]] = {}
+    told: dict[tuple[int, str], list[Difference]] = {}
     for change in changes:
         for type_ in _types(change):
             told.setdefault((change.flow.seller_id, type_), []).append(change)
@@ -45,42 +57,20 @@ def announce(changes: Sequence[SourceChange], *, now: dt.datetime) -> None:
         emit(seller_id, type_, partial(_all_data, type_, of_type), now=now)
 
 
-def announce_decisions(decisions: Sequence[Decision]) -> None:
-    """Tell of what these decisions have just done to their sources."""
-    changes = [
-        SourceChange(
-            each.flow,
-            each.source,
-            each.before,
-            each.after,
-            each.buyer,
-            "" if each.answered_by_id else each.rule_name,
-        )
-        for each in decisions
-    ]
-    if changes:
-        announce(changes, now=decisions[0].answered_at or decisions[0].decided_at)
-
-
-def announce_undo(decision: Decision, stood: State) -> None:
-    """Tell that a person has put back what was before the decision; ``stood``: what they found."""
-    change = SourceChange(decision.flow, decision.source, stood, decision.before, decision.buyer)
-    announce([change], now=decision.undone_at or decision.decided_at)
-
-
-def _types(change: SourceChange) -> list[str]:
+def _types(change: Difference) -> list[str]:
     types = []
-    if _differs(change, ("status",)):
+    if differs(change, ("status",)):
         paused = change.after["status"] == Source.Status.PAUSED
         types.append("source.paused" if paused else "source.resumed")
-    if _differs(change, ("daily_cap",)):
+    if differs(change, ("daily_cap",)):
         types.append("source.cap_changed")
-    if _differs(change, PRICE):
+    if differs(change, PRICE):
         types.append("source.price_changed")
     return types
 
 
-def _differs(change: SourceChange, names: Sequence[str]) -> bool:
+def differs(change: Difference, names: Sequence[str]) -> bool:
+    """Whether one of these columns has another value now."""
     return any(
         _typed(name, change.before.get(name)) != _typed(name, change.after.get(name))
         for name in names
@@ -92,11 +82,11 @@ def _typed(name: str, value: Any) -> Any:
     return Decimal(str(value)) if name in PRICE and value is not None else value
 
 
-def _all_data(type_: str, changes: Sequence[SourceChange]) -> list[dict[str, Any]]:
+def _all_data(type_: str, changes: Sequence[Difference]) -> list[dict[str, Any]]:
     return [_data(type_, change) for change in changes]
 
 
-def _data(type_: str, change: SourceChange) -> dict[str, Any]:
+def _data(type_: str, change: Difference) -> dict[str, Any]:
     told = {
         "flow_id": change.flow.public_id,
         "source": change.source.slug,
@@ -113,7 +103,7 @@ def _data(type_: str, change: SourceChange) -> dict[str, Any]:
     return {**told, "buyer_id": change.buyer.public_id if change.buyer else None, "reason": reason}
 
 
-def _price(change: SourceChange, state: State) -> dict[str, str]:
+def _price(change: Difference, state: State) -> dict[str, str]:
     base, adjustment = (Decimal(str(state.get(name, getattr(change.source, name)))) for name in PRICE)
     decimals = change.flow.decimals
     return {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flows.actions.alerts import RaiseAlert
-from flows.actions.base import Action, BadRule
+from flows.actions.base import Action, BadRule, Changed
 from flows.actions.bonus import GrantBonus
 from flows.actions.lists import SuppressContact, SuppressSource, UnsuppressSource
 from flows.actions.sources import SetPriceAdjustment, StepCap
 from flows.actions.status import PauseSource, ResumeSource
-from flows.models import Outcome, Rule
+from flows.models import Decision, Outcome, Rule
 from flows.rules import METRICS, fits_scale
 
 LONGEST_DAYS = 3650
@@ -35,6 +35,11 @@ def get(name: str) -> Action:
         return REGISTRY[name]
     except KeyError:
         raise BadRule(f"There is no action “{name}”. Choose one of {', '.join(OFFERED)}.") from None
+
+
+def in_the_way(decision: Decision) -> Changed | None:
+    """What undoing this applied decision would ask about first."""
+    return get(decision.action).in_the_way(decision)
 
 
 def faults_of(rule: Rule) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from flows.models import Alert, Decision, Delivery, Rule, Source
+from flows.models import Alert, Decision, Delivery, Rule, Source, SourceChange
 from portal.models import Buyer
 
 Params = Mapping[str, Any]
@@ -29,11 +29,13 @@ class CannotUndo(Exception):  # noqa: N818
 
 
 class Changed(CannotUndo):
-    """Something else changed what the decision had changed. ``stands`` is what stands now."""
+    """Something else changed what the decision had changed. ``stands`` is what stands now; ``since``: the
+    changes in between, the oldest first, as far as they are on record."""
 
-    def __init__(self, stands: State) -> None:
+    def __init__(self, stands: State, since: Sequence[SourceChange] = ()) -> None:
         super().__init__("It has been changed since.")
         self.stands = stands
+        self.since = since
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class Action(ABC):
     @abstractmethod
     def undo(self, decision: Decision, *, force: bool) -> None:
         """Put back what stood before. Changed where something else has changed it, unless ``force``."""
+
+    def in_the_way(self, decision: Decision) -> Changed | None:
+        """What undoing the applied decision would ask about first, as far as that can be told beforehand."""
+        return None
 
     def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
         """How to take these decisions back now that their conditions have cleared, for which reasons.

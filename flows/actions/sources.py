@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from flows.actions.base import Action, BadRule, Change, Changed, Params, State, Target, decimal_of
 from flows.models import Alert, Decision, Rule, Source, SourceBuyer
-from flows.source_events import announce_decisions, announce_undo
+from flows.source_changes import changed_by, changed_by_undo, since
 
 LOWEST_ADJUSTMENT, HIGHEST_ADJUSTMENT = "0.5", "2.0"
 MOST_CAP = 1_000_000
@@ -44,26 +44,37 @@ class SourceAction(Action):
         for row, decision in zip(rows, decisions, strict=True):
             put(row, decision.after)
         save(rows, self.columns)
-        announce_decisions(decisions)
+        changed_by(decisions)
 
     def undo(self, decision: Decision, *, force: bool) -> None:
+        if not force and (changed := self.in_the_way(decision)):
+            raise changed
         (row,) = self.holders([decision])
         stands = state_of(row, self.columns)
-        if not force and not same(stands, decision.after):
-            raise Changed(stands)
         put(row, decision.before)
         save([row], self.columns)
-        announce_undo(decision, stands)
+        changed_by_undo(decision, stands)
+
+    def in_the_way(self, decision: Decision) -> Changed | None:
+        return self._changed([decision])[0]
+
+    def _changed(self, decisions: Sequence[Decision]) -> list[Changed | None]:
+        """For each decision what has changed its columns since, though they may stand as it left them."""
+        later = since(decisions, self.columns)
+        found: list[Changed | None] = []
+        for row, decision in zip(self.holders(decisions), decisions, strict=True):
+            stands, changes = state_of(row, self.columns), later.get(decision.pk, [])
+            as_left = not changes and same(stands, decision.after)
+            found.append(None if as_left else Changed(stands, changes))
+        return found
 
     def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
-        planned: list[Change | Changed] = []
-        for row, decision, reason in zip(self.holders(decisions), decisions, reasons, strict=True):
-            stands = state_of(row, self.columns)
-            if same(stands, decision.after):
-                planned.append(Change(stands, self.reversed(decision, reason)))
-            else:
-                planned.append(Changed(stands))
-        return planned
+        return [
+            changed or Change(state_of(row, self.columns), self.reversed(decision, reason))
+            for row, decision, reason, changed in zip(
+                self.holders(decisions), decisions, reasons, self._changed(decisions), strict=True
+            )
+        ]
 
     def reversed(self, decision: Decision, reason: str) -> State:
         """The columns as they should be once the decision's condition has cleared."""

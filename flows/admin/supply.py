@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,6 +18,7 @@ from flows.lookup import find_deliveries, find_leads
 from flows.models import Delivery, Flow, Lead, Source
 from flows.sources import pause, resume, save_edited
 from portal.access import visible_to
+from portal.models import User
 from portal.object_actions import ObjectAction
 from portal.scoped_admin import ReadOnlyAdmin, ScopedForm, ScopedModelAdmin, actor_of_request
 from portal.scoped_inlines import ReadOnlyInline
@@ -34,6 +35,11 @@ OUTCOME_TONES = {
 def own_flows(request: HttpRequest) -> QuerySet[Flow]:
     """The flows that the actor may see."""
     return visible_to(actor_of_request(request), Flow.objects.all())
+
+
+def person_of(request: HttpRequest) -> User:
+    """Who is logged in; the admin lets nobody else in."""
+    return cast(User, request.user)
 
 
 class SourceForm(ScopedForm[Source]):
@@ -66,12 +72,12 @@ class ReasonForm(forms.Form):
 
 
 def _pause(request: HttpRequest, source: Source, answers: dict[str, Any]) -> str:
-    pause(Source.objects.filter(pk=source.pk), answers["reason"])
+    pause(Source.objects.filter(pk=source.pk), answers["reason"], user=person_of(request))
     return f"{source} is paused: its leads are refused until you resume it."
 
 
 def _resume(request: HttpRequest, source: Source, answers: dict[str, Any]) -> str:
-    resume(Source.objects.filter(pk=source.pk), answers["reason"])
+    resume(Source.objects.filter(pk=source.pk), answers["reason"], user=person_of(request))
     return f"{source} is active again."
 
 
@@ -130,7 +136,7 @@ class SourceAdmin(ScopedModelAdmin[Source]):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         if change:
-            save_edited(obj, form.changed_data)
+            save_edited(obj, form.changed_data, user=person_of(request))
         else:
             super().save_model(request, obj, form, change)
 
@@ -151,7 +157,8 @@ class SourceAdmin(ScopedModelAdmin[Source]):
         """Ask for the reason, then do it; the page carries the selection."""
         form = ReasonForm(request.POST if "apply" in request.POST else None)
         if form.is_valid():
-            count = do(Source.objects.filter(pk__in=rows.values("pk")), form.cleaned_data["reason"])
+            chosen = Source.objects.filter(pk__in=rows.values("pk"))
+            count = do(chosen, form.cleaned_data["reason"], user=person_of(request))
             self.message_user(request, f"{label}: {count} changed.", messages.SUCCESS)
             return None
         context = {**self.admin_site.each_context(request), "title": f"{label} sources", "opts": self.opts}

@@ -10,6 +10,7 @@ from flows.models.automation import (
     SuppressionEntry,
     SuppressionList,
 )
+from flows.models.changes import SourceChange
 from flows.models.config import ApiKey, Field, Flow, IdempotentRequest
 from flows.models.outgoing import Attempt, Endpoint, OutboxMessage
 from flows.models.requests import RequestLog
@@ -45,6 +46,7 @@ __all__ = [
     "Rule",
     "Source",
     "SourceBuyer",
+    "SourceChange",
     "SuppressionEntry",
     "SuppressionList",
 ]

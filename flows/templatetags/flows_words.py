@@ -3,6 +3,7 @@
 from django import template
 
 from flows.actions.base import of_pair
+from flows.change_wording import change_words, who_words
 from flows.decisions import can_undo, explain, headline, reversal_of
 from flows.suggestions import was_withdrawn
 from flows.wording import state_words
@@ -15,3 +16,5 @@ register.filter("reversal", reversal_of)
 register.filter("withdrawn", was_withdrawn)
 register.filter("for_buyer", of_pair)
 register.filter("state_words", state_words)
+register.filter("change_words", change_words)
+register.filter("who_words", who_words)

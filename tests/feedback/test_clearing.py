@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from flows.models import Alert, Decision, Source, SourceBuyer, SuppressionEntry
+from flows.sources import save_edited
 from tests.feedback.test_suggestions import approve, words
 
 REVERSE = {"on_clear": "reverse"}
@@ -96,6 +97,22 @@ def test_what_something_else_changed_is_left_and_told_once(desk, paused, owner):
     mend(desk, paused, 5)
     assert (told.count(), len(desk.decisions())) == (1, 1)
     assert "the rule left it as it was" in words(owner.get(f"/decisions/{decision.pk}/"))
+
+
+def test_what_a_person_changed_and_changed_back_is_left_too(desk):
+    """As an undo sees it: the value is the rule's again, but no longer the rule's doing."""
+    Source.objects.update(daily_cap=100)
+    desk.rule(**REVERSE, action="step_cap", params={"percentage": -20, "min": 1, "max": 1000})
+    rows = desk.hear(20, quality_score=1)
+    for cap in (90, 80):
+        desk.source.refresh_from_db()
+        desk.source.daily_cap = cap
+        save_edited(desk.source, ["daily_cap"])
+    desk.later(hours=25)
+    mend(desk, rows)
+    assert (desk.stands()[1], len(desk.decisions())) == (80, 1)
+    told = Alert.objects.get(title__startswith="Not reversed").body
+    assert "80 a day → 90 a day: somebody, by hand" in told
 
 
 def test_what_a_person_undid_is_not_reversed(desk, paused, owner):

@@ -6,10 +6,14 @@ import html
 import re
 
 import pytest
+from django.utils import timezone
 
-from flows.models import Decision, Rule, SuppressionEntry, SuppressionList
+from flows.models import Decision, Rule, Source, SuppressionEntry, SuppressionList
 from portal.models import User
 from tests import factories as make
+from tests.admin_pages import filled, url
+from tests.flows.test_source_changes import UP
+from tests.flows.test_source_changes import decide as stepped
 
 NUMBERS = {
     "metric": "average_quality",
@@ -128,6 +132,48 @@ def test_what_was_changed_since_is_shown_and_asked_about(world, as_user, decisio
     client.post(f"/decisions/{decision.pk}/undo/", {"force": "1"})
     world.source.refresh_from_db()
     assert world.source.status == "active"
+
+
+def test_what_came_in_between_is_told_with_who_and_when_though_the_values_are_the_same(world, as_user):
+    """A rule stepped the cap from 100 to 80; a person set 90, then 80 again."""
+    Source.objects.update(daily_cap=100)
+    decision = stepped(world)
+    User.objects.filter(pk=world.owner.pk).update(first_name="Ana", last_name="Lee")
+    client, page = as_user(world.owner), url(world.source, "change")
+    for cap in ("90", "80"):
+        assert client.post(page, filled(client, page, daily_cap=cap)).status_code == 302
+    for answer, status in (
+        (client.get(f"/decisions/{decision.pk}/undo/"), 200),
+        (client.post(f"/decisions/{decision.pk}/undo/"), 409),
+    ):
+        assert answer.status_code == status
+        told = words(answer)
+        assert "It has been changed since" in told
+        assert f"stands at “{decision.after['daily_cap']} a day” again, but not because of this" in told
+        assert re.search(r"80 a day → 90 a day Ana Lee, by hand .* 90 a day → 80 a day Ana Lee, by ha", told)
+        assert f"{timezone.now():%Y}" in told.split("90 a day → 80 a day")[1]
+        assert b'name="force" value="1"' in answer.content
+    assert Source.objects.get().daily_cap == 80
+    client.post(f"/decisions/{decision.pk}/undo/", {"force": "1"})
+    assert Source.objects.get().daily_cap == 100
+
+
+def test_another_rules_changes_in_between_are_told_with_their_decisions(world, as_user):
+    Source.objects.update(daily_cap=100)
+    decision = stepped(world)
+    down, up = stepped(world, rule="Other"), stepped(world, params=UP, rule="Third")
+    answer = as_user(world.owner).post(f"/decisions/{decision.pk}/undo/")
+    told = words(answer)
+    assert re.search(r"80 a day → 64 a day the rule “Other” .* 64 a day → 80 a day the rule “Third”", told)
+    for each in (down, up):
+        assert f'href="/decisions/{each.pk}/"'.encode() in answer.content
+
+
+def test_asking_is_not_alarmed_where_nothing_came_in_between(world, as_user):
+    Source.objects.update(daily_cap=100)
+    answer = as_user(world.owner).get(f"/decisions/{stepped(world).pk}/undo/")
+    assert "changed since" not in words(answer)
+    assert b'name="force"' not in answer.content
 
 
 def test_undoing_twice_changes_nothing_more(world, as_user, decision):
