@@ -25,9 +25,12 @@ SET_UP = "import django; django.setup()\n"
 
 
 class House:
-    """Starts and kills the parts of one installation; everything ends with `close`."""
+    """Starts and kills the parts of one installation; everything ends with `close`.
 
-    def __init__(self, var: Path, database_url: str) -> None:
+    ``settings``: further variables of its environment.
+    """
+
+    def __init__(self, var: Path, database_url: str, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "REDIS_URL")}
         self.port = free_port()
         self.env = {
@@ -38,6 +41,7 @@ class House:
             "LEADLOOP_RATE_LIMIT": "1000000/minute",
             "LOG_LEVEL": "ERROR",
             "PYTHONPATH": str(ROOT),
+            **settings,
         }
         self.log = (var / "processes.log").open("ab")
         self.running: list[subprocess.Popen[bytes]] = []
@@ -74,11 +78,14 @@ class House:
         wait_until(self.answers, 20)
         return process
 
-    def start_worker(self, *queues: str) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, *queues: str, pool: str = "threads", concurrency: int = 2
+    ) -> subprocess.Popen[bytes]:
         """A worker for these queues, or for all."""
         quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         chosen = ("--queues", ",".join(queues), "--hostname", f"{queues[0]}@%h") if queues else ()
-        return self.start(*CELERY, "worker", "--pool", "threads", "--concurrency", "2", *quiet, *chosen)
+        size = ("--pool", pool, "--concurrency", str(concurrency))
+        return self.start(*CELERY, "worker", *size, *quiet, *chosen)
 
     def start_scheduler(self) -> subprocess.Popen[bytes]:
         return self.start(*CELERY, "beat", "--pidfile=")
@@ -90,13 +97,24 @@ class House:
             return False
 
     def call(self, method: str, path: str, key: str = "", body: Any = None) -> tuple[int, Any]:
-        """One request on a connection of its own. OSError or HTTPException where no whole answer came."""
+        """Status and data of `request`."""
+        status, data, _ = self.request(method, path, key, body)
+        return status, data
+
+    def request(
+        self, method: str, path: str, key: str = "", body: Any = None, **more: str
+    ) -> tuple[int, Any, http.client.HTTPMessage]:
+        """One request on a connection of its own; ``more``: headers, with _ for -.
+
+        OSError or HTTPException where no whole answer came.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         with contextlib.closing(connection):
             headers = {"X-API-Key": key, "Content-Type": "application/json"}
+            headers |= {name.replace("_", "-"): value for name, value in more.items()}
             connection.request(method, path, json.dumps(body) if body is not None else None, headers)
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            return response.status, json.loads(response.read()), response.headers
 
     def close(self) -> None:
         for process in self.running:
