@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -17,9 +20,10 @@ from django.utils import timezone
 from flows import endpoints, transports
 from flows.egress import EgressError
 from flows.models import Attempt, OutboxMessage
-from flows.transports import GONE, AnsweredError, PermanentError, Sent
+from flows.transports import GONE, AnsweredError, PermanentError, Sent, ServerAwayError
 
-LEASE = dt.timedelta(minutes=5)  # longer than any attempt takes; a killed worker's message is due again then
+LONGEST_ATTEMPT = 60.0  # seconds; what has not ended then counts as failed
+LEASE = dt.timedelta(minutes=2)  # longer than any attempt; a killed worker's message is due again then
 # Between one attempt and the next, as Standard Webhooks proposes: ten attempts in three days and four hours.
 PAUSES = tuple(
     dt.timedelta(seconds=seconds)
@@ -28,10 +32,14 @@ PAUSES = tuple(
 MAX_ATTEMPTS = len(PAUSES) + 1
 LONGEST_WISH = dt.timedelta(hours=24)  # further off than this no receiver may put us
 SIDE_BY_SIDE = 8  # messages on their way at the same time
-PER_ENDPOINT = 200  # in one sweep, one after the other: a slow receiver holds up its own messages only
+MAILS_AT_ONCE = 4  # of them e-mails: one mail server has them all. Of an endpoint it is one
 BUDGET = 30.0  # seconds after which a sweep begins nothing new
 log = logging.getLogger(__name__)
 Status = OutboxMessage.Status
+
+
+class _LateError(Exception):
+    """An attempt that has not ended in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +51,89 @@ class _Try:
     duration_ms: int
 
 
+@dataclass(slots=True)
+class _Sending:
+    """A message on its way, in a thread of its own that the sweep need not wait for."""
+
+    message: OutboxMessage
+    begun: float = field(default_factory=time.monotonic)
+    future: Future[_Try] = field(default_factory=Future)
+
+    def start(self) -> _Sending:
+        threading.Thread(target=self._run, daemon=True, name="outbox").start()
+        return self
+
+    def _run(self) -> None:
+        try:
+            self.future.set_result(_send(self.message))
+        except BaseException as error:  # noqa: BLE001  # for the sweep's own thread, which waits for it
+            self.future.set_exception(error)
+
+    def left(self) -> float:
+        """Seconds until it is late."""
+        return max(self.begun + LONGEST_ATTEMPT - time.monotonic(), 0)
+
+    def ended(self) -> bool:
+        return self.future.done() or not self.left()
+
+    def result(self) -> _Try:
+        """Of one that has ended. What is late is left to itself: should it get through, it has been sent once
+        more than noted, as may happen to any message."""
+        if self.future.done():
+            return self.future.result()
+        late = _LateError(f"It had not ended after {LONGEST_ATTEMPT:.0f} seconds.")
+        return _Try(None, late, round(LONGEST_ATTEMPT * 1000))
+
+
 def deliver(*, now: dt.datetime | None = None, limit: int = 1000) -> int:
-    """Send up to ``limit`` messages that are due; the number that left.
+    """Send up to ``limit`` messages that are due; the number that left. RuntimeError within a transaction.
 
     Several are on their way side by side, of each endpoint one. After a failure its endpoint rests until the
-    next sweep. At least once: a worker killed before closing leaves its message to be sent again.
+    next sweep, and so do e-mails where the mail server is away. At least once: a worker killed before closing
+    leaves its message to be sent again. Whatever the others do, it ends within `BUDGET` and
+    `LONGEST_ATTEMPT`.
     """
+    _require_no_transaction()
     begun, left = time.monotonic(), 0
     waiting = _due(now or timezone.now(), limit)
-    out: dict[Future[_Try], OutboxMessage] = {}
-    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="outbox") as pool:
-        while waiting or out:
-            if time.monotonic() - begun > BUDGET:
-                waiting.clear()
-            while len(out) < SIDE_BY_SIDE and (message := _next(waiting, out)):
-                if _claim(message, now or timezone.now()):
-                    out[pool.submit(_send, message)] = message
-            for future in wait(out, return_when=FIRST_COMPLETED).done if out else ():
-                message, result = out.pop(future), future.result()
-                if _note(message, result, now or timezone.now()):
-                    left += 1
-                elif message.endpoint_id and not isinstance(result.error, PermanentError):
-                    waiting = [each for each in waiting if each.endpoint_id != message.endpoint_id]
+    out: list[_Sending] = []
+    while waiting or out:
+        if time.monotonic() - begun > BUDGET:
+            waiting.clear()
+        while len(out) < SIDE_BY_SIDE and (message := _next(waiting, out)):
+            if _claim(message, now or timezone.now()):
+                out.append(_Sending(message).start())
+        for sending in _first_ended(out):
+            out.remove(sending)
+            message, result = sending.message, sending.result()
+            if _note(message, result, now or timezone.now()):
+                left += 1
+            elif _rests(message, result.error):
+                waiting = [each for each in waiting if each.endpoint_id != message.endpoint_id]
     return left
+
+
+def _require_no_transaction() -> None:
+    """A receiver may take its time, and what is locked would be locked for all of it; and a rollback would
+    forget what has been sent."""
+    blocks = connection.atomic_blocks
+    if blocks and not getattr(blocks[-1], "_from_testcase", False):  # as Django's own check of durable blocks
+        raise RuntimeError("Messages are sent outside of transactions: call deliver() after the commit.")
+
+
+def _first_ended(out: Sequence[_Sending]) -> list[_Sending]:
+    """Wait until at least one has ended; those that have."""
+    if out:
+        soonest = min(sending.left() for sending in out)
+        wait([sending.future for sending in out], timeout=soonest, return_when=FIRST_COMPLETED)
+    return [sending for sending in out if sending.ended()]
+
+
+def _rests(message: OutboxMessage, error: Exception | None) -> bool:
+    """Whether what else waits for this receiver has to wait for the next sweep."""
+    if message.endpoint_id:
+        return not isinstance(error, PermanentError)
+    return isinstance(error, ServerAwayError | _LateError)
 
 
 def pause_after(attempts: int) -> dt.timedelta:
@@ -83,15 +151,15 @@ def _due(now: dt.datetime, limit: int) -> list[OutboxMessage]:
     """In turns: of each endpoint (and of all e-mails) first the longest waiting, then the next, and so on."""
     due = OutboxMessage.objects.filter(status=Status.PENDING, next_attempt_at__lte=now)
     turn = Window(RowNumber(), partition_by="endpoint", order_by=("next_attempt_at", "pk"))
-    ordered = due.annotate(turn=turn).filter(turn__lte=PER_ENDPOINT).order_by("turn", "next_attempt_at", "pk")
+    ordered = due.annotate(turn=turn).order_by("turn", "next_attempt_at", "pk")
     return list(ordered.select_related("endpoint")[:limit])
 
 
-def _next(waiting: list[OutboxMessage], out: dict[Future[_Try], OutboxMessage]) -> OutboxMessage | None:
-    """Take out the first message whose endpoint has none on its way."""
-    busy = {message.endpoint_id for message in out.values()} - {None}
+def _next(waiting: list[OutboxMessage], out: Sequence[_Sending]) -> OutboxMessage | None:
+    """Take out the first message whose receiver has fewer on their way than it may have."""
+    busy = Counter(sending.message.endpoint_id for sending in out)
     for place, message in enumerate(waiting):
-        if message.endpoint_id not in busy:
+        if busy[message.endpoint_id] < (1 if message.endpoint_id else MAILS_AT_ONCE):
             return waiting.pop(place)
     return None
 
@@ -182,5 +250,5 @@ def _close(message: OutboxMessage, **columns: object) -> None:
 
 def _words(error: Exception | None) -> str:
     """For the seller where the words are ours, with the kind of error where they are not."""
-    ours = isinstance(error, PermanentError | AnsweredError | EgressError)
+    ours = isinstance(error, PermanentError | AnsweredError | EgressError | ServerAwayError | _LateError)
     return (str(error) if ours else f"{type(error).__name__}: {error}")[:500]

@@ -9,7 +9,8 @@ from email.utils import parseaddr
 from typing import ClassVar
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
 from django.utils import timezone
 
 from flows import egress, events, signing
@@ -41,6 +42,10 @@ class AnsweredError(Exception):
         self.retry_after = retry_after if status_code in BUSY else None
 
 
+class ServerAwayError(Exception):
+    """Nothing reaches the mail server at present, this message or another."""
+
+
 class Transport(ABC):
     """Sends one message. Any exception is a failed attempt; PermanentError is the last one.
 
@@ -63,13 +68,19 @@ class Email(Transport):
         payload = message.payload
         if not payload.get("to"):
             raise PermanentError("There is nobody to send it to.")
-        EmailMessage(
+        letter = mail.EmailMessage(
             subject=" ".join(payload["subject"].split()),  # a name with a line break would be refused
             body=payload["body"],
             to=payload["to"],
             # One id for every attempt: a mailbox can tell a repetition from news.
             headers={"Message-ID": f"<outbox-{message.pk}@{_sender_domain()}>"},
-        ).send()
+        )
+        server = mail.get_connection()
+        try:
+            _reach(server)
+            server.send_messages([letter])
+        finally:
+            server.close()
         return Sent()
 
 
@@ -105,6 +116,15 @@ class Webhook(Slack):
 
     def headers(self, endpoint: Endpoint, event_id: str, body: str) -> Mapping[str, str]:
         return signing.signed(endpoint, event_id, body, now=timezone.now())
+
+
+def _reach(server: BaseEmailBackend) -> None:
+    """Connect, introduce and log in."""
+    try:
+        server.open()
+    except OSError as error:
+        why = str(error) or type(error).__name__
+        raise ServerAwayError(f"The mail server cannot be reached: {why}") from None
 
 
 def _meaning(status_code: int) -> str:

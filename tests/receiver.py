@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, which answers as it is told and keeps what it was sent."""
+"""A receiver on loopback, of webhooks or of mail, which answers as it is told and keeps what it was sent."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class Receiver:
     answers: list[bytes | Behaviour] = field(default_factory=lambda: [OK])
     requests: list[Request] = field(default_factory=list)
     server_names: list[str] = field(default_factory=list)
+    speaks_first: bool = False  # as mail servers do
 
     @property
     def url(self) -> str:
@@ -43,15 +44,16 @@ class Receiver:
     def serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             connection.settimeout(5)
-            self.requests.append(_read(connection))
+            if not self.speaks_first:
+                self.requests.append(_read(connection))
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             connection.sendall(answer) if isinstance(answer, bytes) else answer(connection)
 
 
 @contextlib.contextmanager
-def receiving(*, tls: bool = False) -> Iterator[Receiver]:
+def receiving(*, tls: bool = False, speaks_first: bool = False) -> Iterator[Receiver]:
     listener = socket.create_server(("127.0.0.1", 0))
-    receiver = Receiver(listener.getsockname()[1])
+    receiver = Receiver(listener.getsockname()[1], speaks_first=speaks_first)
     context = _tls(receiver) if tls else None
 
     def run() -> None:
@@ -93,6 +95,22 @@ def dripping(beginning: bytes = b"", every: float = 0.05) -> Behaviour:
 def silent(connection: socket.socket) -> None:
     """Says nothing until the other side hangs up."""
     connection.recv(1)
+
+
+def taking_mail(letters: list[bytes], at_quit: bytes = b"221 bye\r\n") -> Behaviour:
+    """Talks as a mail server does, and puts what it takes into ``letters``."""
+
+    def behave(connection: socket.socket) -> None:
+        lines = connection.makefile("rb")
+        connection.sendall(b"220 here\r\n")
+        while line := lines.readline():
+            said = line.strip().upper()
+            if said == b"DATA":
+                connection.sendall(b"354 go on\r\n")
+                letters.append(b"".join(iter(lines.readline, b".\r\n")))
+            connection.sendall(at_quit if said == b"QUIT" else b"250 fine\r\n")
+
+    return behave
 
 
 def _one(receiver: Receiver, connection: socket.socket, context: ssl.SSLContext | None) -> None:
