@@ -23,30 +23,44 @@ TYPES: Mapping[str, str] = {
     "source.resumed": "A source was resumed",
     "source.cap_changed": "The daily cap of a source changed",
     "source.price_changed": "The price of a source changed",
-    "contact.suppressed": "A rule put a contact on a suppression list",
+    "contact.suppressed": "A contact was put on a suppression list",
     "alert.raised": "Your team was alerted",
     "upload.finished": "A buyer's file was read to its end, or failed",
 }
 # `return.requested` and `return.decided` of the contract are offered once there are returns.
 
 
-def emit(seller_id: int, type_: str, items: Callable[[], Sequence[Data]], *, now: dt.datetime) -> None:
-    """Tell the seller's endpoints, in the caller's transaction: a query, and an insert where one wants it.
+def emit(
+    seller_id: int,
+    type_: str,
+    items: Callable[[], Sequence[Data]],
+    *,
+    now: dt.datetime,
+    to: Endpoint.Kind | None = None,
+) -> None:
+    """Tell the seller's endpoints, in the caller's transaction: a query, and where one wants it an insert for
+    each thousand messages.
 
-    ``items`` makes the data of each event; it is asked only where somebody listens.
+    ``items`` makes the data of each event; it is asked only where somebody listens. ``to``: only endpoints of
+    this kind.
     """
-    listening = [
-        endpoint
-        for endpoint in Endpoint.objects.filter(seller=seller_id, enabled=True).order_by("pk")
-        if not endpoint.events or type_ in endpoint.events
-    ]
-    if listening:
+    if endpoints := listening(seller_id, type_, to):
         messages = [
             message(endpoint, type_, data, event_id, now)
             for data, event_id in ((each, new_id("msg")) for each in items())
-            for endpoint in listening
+            for endpoint in endpoints
         ]
         OutboxMessage.objects.bulk_create(messages, batch_size=1000)
+
+
+def listening(seller_id: int, type_: str, kind: Endpoint.Kind | None = None) -> list[Endpoint]:
+    """The seller's endpoints that want such events. One query."""
+    rows = Endpoint.objects.filter(seller=seller_id, enabled=True).order_by("pk")
+    return [
+        endpoint
+        for endpoint in (rows.filter(kind=kind) if kind else rows)
+        if not endpoint.events or type_ in endpoint.events
+    ]
 
 
 def ping(endpoint: Endpoint, *, now: dt.datetime) -> OutboxMessage:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 
 import phonenumbers
 from django.core.exceptions import ValidationError
@@ -12,6 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from flows.contact_events import announce_added
 from flows.locks import locked
 from flows.models import Decision, Flow, Source, SuppressionEntry, SuppressionList
 from portal.models import Seller
@@ -52,21 +55,30 @@ def read_value(text: str, country: str) -> Value:
 
 
 def read_values(texts: Iterable[str], to: SuppressionList) -> tuple[list[Value], list[str]]:
-    """The texts as values of the list, sources of its seller among them, and those that are none.
+    """The texts as values of the list, and those that are none. See `read_each`."""
+    texts = list(texts)
+    read = read_each(texts, to)
+    wrong = [text for text, value in zip(texts, read, strict=True) if value is None]
+    return [value for value in read if value is not None], wrong
+
+
+def read_each(texts: Sequence[str], to: SuppressionList) -> list[Value | None]:
+    """Each text as a value of the list, sources of its seller among them; None where it is none.
 
     One query, and that only where a text looks like a source (``flw_…/facebook``).
     """
-    read: list[Value] = []
-    wrong: list[str] = []
-    maybe: list[str] = []
+    read: list[Value | None] = []
     for text in texts:
         try:
             read.append(read_value(text, to.country))
         except ValidationError:
-            (maybe if "/" in text else wrong).append(text)
+            read.append(None)
+    maybe = [text for text, value in zip(texts, read, strict=True) if value is None and "/" in text]
     known = _sources(maybe, to) if maybe else set()
-    read += [(Kind.SOURCE.value, text.strip()) for text in maybe if text.strip() in known]
-    return read, wrong + [text for text in maybe if text.strip() not in known]
+    return [
+        value or ((Kind.SOURCE.value, text.strip()) if text.strip() in known else None)
+        for text, value in zip(texts, read, strict=True)
+    ]
 
 
 def _sources(texts: Iterable[str], to: SuppressionList) -> set[str]:
@@ -123,69 +135,112 @@ def add_all(
     expires_at: dt.datetime | None = None,
     decision: Decision | None = None,
 ) -> int:
-    """Put normalised values on a list. → how many were not there, or had expired. A few statements.
+    """Put normalised values on a list, as `put` does, and tell endpoints of contacts among them.
+    → how many were not there, or had expired."""
+    now = timezone.now()
+    with transaction.atomic():
+        done = put(
+            to,
+            dict.fromkeys(values, expires_at),
+            origin=origin,
+            reason=reason,
+            decision=decision,
+            now=now,
+        )
+        if decision is None:  # what rules do, they tell themselves
+            announce_added(to, done.changed, origin=origin, now=now)
+    return done.fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """``fresh``: how many values were not there, or had expired. ``changed``: these, and those that stood
+    there and do so for longer now; until when."""
+
+    fresh: int
+    changed: dict[Value, dt.datetime | None]
+
+
+def put(
+    to: SuppressionList,
+    wanted: Mapping[Value, dt.datetime | None],
+    *,
+    origin: str,
+    reason: str = "",
+    decision: Decision | None = None,
+    now: dt.datetime,
+) -> Put:
+    """Let normalised values stand on a list until these moments (None: for good), in the caller's
+    transaction. A few statements.
 
     What stands there for longer than is asked for keeps its time. What a rule has put there and somebody else
     adds too is theirs from then on: the rule's undo leaves it.
     """
-    wanted, now = sorted(set(values)), timezone.now()
-    with transaction.atomic():
-        locked(SuppressionList.objects.filter(pk=to.pk)).get()  # of two who add, the second sees the first's
-        texts = {value for _, value in wanted}
-        kinds = {kind for kind, _ in wanted}
-        found = to.entries.filter(kind__in=kinds, value__in=texts)
-        standing = {(entry.kind, entry.value): entry for entry in found}
-        rows = [
-            SuppressionEntry(
-                list=to,
-                kind=kind,
-                value=value,
-                reason=reason[:255],
-                origin=origin,
-                decision=decision,
-                expires_at=_later(standing.get((kind, value)), expires_at, now),
-                added_at=now,
-            )
-            for kind, value in wanted
-            if _to_write(standing.get((kind, value)), expires_at, decision, now)
-        ]
-        SuppressionEntry.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["list", "kind", "value"],
-            update_fields=["expires_at", "decision", "origin", "reason", "added_at"],
-            batch_size=5_000,
+    locked(SuppressionList.objects.filter(pk=to.pk)).get()  # of two who add, the second sees the first's
+    texts = {value for _, value in wanted}
+    kinds = {kind for kind, _ in wanted}
+    found = to.entries.filter(kind__in=kinds, value__in=texts)
+    standing = {(row.kind, row.value): row for row in found if not _is_over(row, now)}
+    changed = {
+        value: until
+        for value, until in sorted(wanted.items(), key=itemgetter(0))
+        if value not in standing or _lasts_longer(until, standing[value])
+    }
+    taken_over = {
+        value: row.expires_at
+        for value, row in standing.items()
+        if value in wanted and value not in changed and row.decision_id and decision is None
+    }
+    rows = [
+        SuppressionEntry(
+            list=to,
+            kind=kind,
+            value=value,
+            reason=reason[:255],
+            origin=origin,
+            decision=decision,
+            expires_at=until,
+            added_at=now,
         )
-    return sum(each not in standing or _is_over(standing[each], now) for each in wanted)
+        for (kind, value), until in sorted((changed | taken_over).items(), key=itemgetter(0))
+    ]
+    SuppressionEntry.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["list", "kind", "value"],
+        update_fields=["expires_at", "decision", "origin", "reason", "added_at"],
+        batch_size=5_000,
+    )
+    return Put(sum(value not in standing for value in wanted), changed)
 
 
-def _to_write(
-    entry: SuppressionEntry | None,
-    expires_at: dt.datetime | None,
-    decision: Decision | None,
-    now: dt.datetime,
-) -> bool:
-    """Whether what stands must change: nothing does, or it is over, ends sooner, or is only a rule's."""
-    if entry is None or _is_over(entry, now) or _lasts_longer(expires_at, entry):
-        return True
-    return entry.decision_id is not None and decision is None
-
-
-def _later(
-    entry: SuppressionEntry | None, expires_at: dt.datetime | None, now: dt.datetime
-) -> dt.datetime | None:
-    if entry is None or _is_over(entry, now) or _lasts_longer(expires_at, entry):
-        return expires_at
-    return entry.expires_at
+def standing_of(
+    listed: SuppressionList, values: Iterable[Value], *, now: dt.datetime | None = None
+) -> set[Value]:
+    """Which of the normalised values stand on the list and have not expired. One query."""
+    wanted = set(values)
+    rows = listed.entries.filter(value__in={value for _, value in wanted})
+    return wanted.intersection(in_force(rows, now=now).values_list("kind", "value"))
 
 
 def remove_all(from_list: SuppressionList, values: Iterable[Value]) -> int:
-    """Take values off a list: they may be bought again. → how many stood there."""
-    wanted = set(values)
+    """Take values off a list: they may be bought again. → how many stood there and had not expired."""
+    wanted, now = set(values), timezone.now()
     kinds, texts = {kind for kind, _ in wanted}, {value for _, value in wanted}
-    found = from_list.entries.filter(kind__in=kinds, value__in=texts).values_list("pk", "kind", "value")
-    keys = [pk for pk, kind, value in found if (kind, value) in wanted]
-    return from_list.entries.filter(pk__in=keys).delete()[0]
+    found = [
+        row
+        for row in from_list.entries.filter(kind__in=kinds, value__in=texts)
+        if (row.kind, row.value) in wanted
+    ]
+    from_list.entries.filter(pk__in=[row.pk for row in found]).delete()
+    return sum(not _is_over(row, now) for row in found)
+
+
+def expire(entries: QuerySet[SuppressionEntry], *, now: dt.datetime | None = None) -> int:
+    """Let entries hold no longer: their values may be bought again. They are kept until they are dropped as
+    others that have expired, and can be added anew. → how many held until now."""
+    moment = now or timezone.now()
+    return in_force(entries, now=moment).update(expires_at=moment)
 
 
 def remove(entry: SuppressionEntry) -> None:

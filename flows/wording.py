@@ -6,9 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from flows.models import Source, SuppressionEntry
-
-KINDS = {"email": "e-mail", "phone": "phone", "source": "source"}
+from flows.list_wording import list_words
+from flows.models import Source
 
 
 def state_words(state: Mapping[str, Any]) -> str:
@@ -16,10 +15,8 @@ def state_words(state: Mapping[str, Any]) -> str:
     if "bonus" in state:
         amount = state["bonus"]
         return f"bonus of {amount} {state['currency']}" if amount != "0" else "no bonus"
-    if "list_name" in state:
-        state = {**state, "list": state["list_name"]}
-    if state.get("removed"):
-        return f"off “{state['list']}”"
+    if "list" in state:
+        return list_words(state)
     said = (_WORDS[name](value) for name, value in state.items() if name in _WORDS)
     return ", ".join(text for text in said if text) or "–"
 
@@ -41,20 +38,9 @@ def _price(value: Any) -> str:
     return f"× {Decimal(str(value)):.2f}"
 
 
-def _added(value: Any) -> str:
-    known = SuppressionEntry.Kind.values
-    return " and ".join(KINDS[kind] for kind in value if kind in known) or "nothing"
-
-
-def _list(value: Any) -> str:
-    return f"on “{value}”"
-
-
 _WORDS: dict[str, Callable[[Any], str]] = {
     "status": _status,
     "daily_cap": _cap,
     "price_adjustment": _price,
-    "added": _added,
-    "list": _list,
     "alert": lambda value: "team alerted" if value else "",
 }

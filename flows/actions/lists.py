@@ -5,23 +5,29 @@ from __future__ import annotations
 import datetime as dt
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import ClassVar
+
+from django.utils import timezone
 
 from flows.actions.base import Action, BadRule, CannotUndo, Change, Changed, Params, Target
-from flows.contact_events import announce
-from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
-from flows.suppression import in_force, source_value
+from flows.actions.entries import Entry, note, outlasts, over, own_list, replace, rows_of
+from flows.actions.made import Made, end_of, entries_of, made_by, take_back
+from flows.contact_events import announce_decisions
+from flows.models import Alert, Decision, Rule, SuppressionEntry
+from flows.suppression import source_value
 
 Kind = SuppressionEntry.Kind
-Entry = tuple[str, str]  # kind, normalised value
 
 
 class ListAction(Action):
-    """Adds entries to the list named by the parameter ``list`` (its URL name).
+    """Adds entries to the list named by the parameter ``list`` (its URL name), for ``expires_days`` or for
+    good. What stands there for as long is left; what ends sooner is lengthened.
 
-    The decision says which kinds were added, not the values: personal data stands on the list alone, and
-    goes when it goes from there.
+    The decision says which kinds were added, and what had stood there (``before["stood"]``, see
+    `flows.actions.entries`), not the values.
     """
+
+    renews: ClassVar[bool]  # whether the rule lengthens also what it has put there itself
 
     @abstractmethod
     def entries_of(self, target: Target | Decision) -> list[Entry]:
@@ -40,52 +46,50 @@ class ListAction(Action):
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
         wanted = [self.entries_of(target) for target in targets]
-        listed = _list(rule.flow.seller_id, params["list"])
+        listed = own_list(rule.flow.seller_id, params["list"])
         named = {"list": params["list"], "list_name": listed.name}
-        if days := params.get("expires_days"):
-            named["expires_days"] = days
-        standing = _standing(listed, wanted)
+        days = params.get("expires_days")
+        timed = {**named, "expires_days": days} if days else named
+        now = timezone.now()
+        until = now + dt.timedelta(days=days) if days else None
+        rows = rows_of(listed, (entry for entries in wanted for entry in entries))
+        standing = {entry: row for entry, row in rows.items() if not over(row.expires_at, now)}
+        enough = {entry for entry, row in standing.items() if not self._lengthens(rule, row, until)}
         changes: list[Change | None] = []
         for entries in wanted:
-            added = sorted(kind for kind, value in set(entries) - standing)
-            standing.update(entries)
-            changes.append(Change({}, {**named, "added": added}) if added else None)
+            new = sorted(set(entries) - enough)
+            enough.update(new)  # of two targets with one contact the first adds it
+            stood = {kind: note(standing[kind, value]) for kind, value in new if (kind, value) in standing}
+            before = {**named, "stood": stood} if stood else {}
+            changes.append(Change(before, {**timed, "added": [kind for kind, _ in new]}) if new else None)
         return changes
 
+    def _lengthens(self, rule: Rule, row: SuppressionEntry, until: dt.datetime | None) -> bool:
+        own = row.decision is not None and row.decision.rule_id == rule.pk
+        return outlasts(until, row.expires_at) and (self.renews or not own)
+
     def perform(self, decisions: Sequence[Decision]) -> None:
-        target = _list(decisions[0].flow.seller_id, decisions[0].after["list"])
-        entries = [
-            SuppressionEntry(
-                list=target,
-                kind=kind,
-                value=value,
-                reason=decision.rule_name,
-                decision=decision,
-                origin=SuppressionEntry.Origin.RULE,
-                added_at=_moment(decision),
-                expires_at=_until(decision),
-            )
-            for decision in decisions
-            for kind, value in self.entries_of(decision)
-            if kind in decision.after["added"]
-        ]
-        # Another worker may put the same value there at this moment: it stands once, and as both go by
-        # the same order, neither waits for the other in a circle.
-        entries.sort(key=lambda entry: (entry.kind, entry.value))
-        # What has expired may still stand there: it begins anew.
-        SuppressionEntry.objects.bulk_create(
-            entries,
-            update_conflicts=True,
-            unique_fields=["list", "kind", "value"],
-            update_fields=["expires_at", "decision", "reason", "origin", "added_at"],
-        )
+        listed = own_list(decisions[0].flow.seller_id, decisions[0].after["list"])
+        made = (entries_of(listed, each, self.added_by(each)) for each in decisions)
+        replace(listed, (), [entry for entries in made for entry in entries])
+
+    def added_by(self, decision: Decision) -> list[Entry]:
+        """What the decision puts on its list."""
+        return [(kind, value) for kind, value in self.entries_of(decision) if kind in decision.after["added"]]
+
+    def made_by(self, decisions: Sequence[Decision]) -> list[Made]:
+        """What has become of it."""
+        return made_by([(each, self.added_by(each)) for each in decisions], now=timezone.now())
 
     def undo(self, decision: Decision, *, force: bool) -> None:
-        entries = decision.suppression_entries.all()
-        standing = sorted(entries.values_list("kind", flat=True))
-        if not force and standing != decision.after["added"]:
-            raise Changed({**decision.after, "added": standing})
-        entries.delete()
+        if not force and (changed := self.in_the_way(decision)):
+            raise changed
+        take_back(self.made_by([decision]))
+
+    def in_the_way(self, decision: Decision) -> Changed | None:
+        """What somebody has changed of the decision's entries since; without the list nothing can be told."""
+        (made,) = self.made_by([decision])
+        return None if made.listed is None or made.is_as_made() else Changed(made.stands())
 
 
 class SuppressContact(ListAction):
@@ -94,10 +98,11 @@ class SuppressContact(ListAction):
     name, label = "suppress_contact", "Put the contact on a list"
     per_source = False
     needs_delivery = True
+    renews = True  # it fires once for each delivery, so this is another one
 
     def perform(self, decisions: Sequence[Decision]) -> None:
         super().perform(decisions)
-        announce(decisions)
+        announce_decisions([(each, self.added_by(each), end_of(each)) for each in decisions])
 
     def entries_of(self, target: Target | Decision) -> list[Entry]:
         if target.delivery is None:
@@ -115,6 +120,7 @@ class SuppressSource(ListAction):
 
     name, label = "suppress_source", "Put the source on a list"
     reverse_name = "unsuppress_source"
+    renews = False  # while it is there it brings no leads, so each look would find the same and add a day
 
     def entries_of(self, target: Target | Decision) -> list[Entry]:
         return [source_value(target.source.flow, target.source)]
@@ -126,18 +132,18 @@ class SuppressSource(ListAction):
         return Alert.Level.BAD
 
     def plan_reverse(self, decisions: Sequence[Decision], reasons: Sequence[str]) -> list[Change | Changed]:
-        still = SuppressionEntry.objects.filter(decision__in=decisions)
-        on_list = set(still.values_list("decision", flat=True))
-        return [
-            Change(decision.after, {**decision.after, "added": [], "removed": decision.after["added"]})
-            if decision.pk in on_list
-            else Changed({**decision.after, "added": []})
-            for decision in decisions
-        ]
+        return [_way_back(made) for made in self.made_by(decisions)]
+
+
+def _way_back(made: Made) -> Change | Changed:
+    if not made.is_as_made():
+        return Changed(made.stands())
+    before, after = made.decision.before, made.decision.after
+    return Change(after, before if made.stood else {**after, "added": [], "removed": after["added"]})
 
 
 class UnsuppressSource(SuppressSource):
-    """Takes the entry off that a rule's decision had put there; only to reverse that decision."""
+    """Takes back what a rule's decision had put on a list; only to reverse that decision."""
 
     name, label = "unsuppress_source", "Take the source off a list"
     offered = False
@@ -147,32 +153,26 @@ class UnsuppressSource(SuppressSource):
         return [None for _ in targets]
 
     def perform(self, decisions: Sequence[Decision]) -> None:
-        SuppressionEntry.objects.filter(decision__in=[each.reverses_id for each in decisions]).delete()
+        take_back(self.made_by([_reversed_by(each) for each in decisions]))
 
     def undo(self, decision: Decision, *, force: bool) -> None:
-        """Put the entry back, as the decision had made it that was reversed."""
-        if decision.reverses is None:
-            raise CannotUndo("The decision that this one reversed is gone.")
-        decision.reverses.flow, decision.reverses.source = decision.flow, decision.source
-        entries = self.entries_of(decision)
-        if not force and _standing(_list(decision.flow.seller_id, decision.after["list"]), [entries]):
-            raise Changed(decision.before)
-        super().perform([decision.reverses])
+        """Put the entry back, as the decision had made it that was reversed, unless its time is over."""
+        if not force and (changed := self.in_the_way(decision)):
+            raise changed
+        (made,) = self.made_by([_reversed_by(decision)])
+        made.make_again()
+
+    def in_the_way(self, decision: Decision) -> Changed | None:
+        (made,) = self.made_by([_reversed_by(decision)])
+        return None if made.listed is None or made.is_taken_back() else Changed(made.stands())
 
     def headline(self, decision: Decision) -> str:
+        if "stood" in decision.after:
+            return f"{decision.source} as before on “{name_of(decision)}”"
         return f"{decision.source} taken off “{name_of(decision)}”"
 
     def level(self, decision: Decision) -> Alert.Level:
         return Alert.Level.GOOD
-
-
-def _moment(decision: Decision) -> dt.datetime:
-    return decision.answered_at or decision.decided_at
-
-
-def _until(decision: Decision) -> dt.datetime | None:
-    days = decision.after.get("expires_days")
-    return _moment(decision) + dt.timedelta(days=days) if days else None
 
 
 def name_of(decision: Decision) -> str:
@@ -180,14 +180,10 @@ def name_of(decision: Decision) -> str:
     return str(decision.after.get("list_name") or decision.after["list"])
 
 
-def _list(seller_id: int, slug: str) -> SuppressionList:
-    try:
-        return SuppressionList.objects.get(seller=seller_id, slug=slug)
-    except SuppressionList.DoesNotExist:
-        raise BadRule(f"There is no suppression list “{slug}”.") from None
-
-
-def _standing(target: SuppressionList, wanted: Sequence[Sequence[Entry]]) -> set[Any]:
-    """Which of the wanted entries are on the list already."""
-    values = {value for entries in wanted for _, value in entries}
-    return set(in_force(target.entries.filter(value__in=values)).values_list("kind", "value"))
+def _reversed_by(decision: Decision) -> Decision:
+    """The decision that this one reversed, of the same source."""
+    first = decision.reverses
+    if first is None:
+        raise CannotUndo("The decision that this one reversed is gone.")
+    first.flow, first.source = decision.flow, decision.source
+    return first
