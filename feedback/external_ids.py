@@ -19,6 +19,7 @@ from flows.models import Delivery
 from flows.problems import Problem, ProblemError
 
 LONGEST = LENGTHS["external_id"]  # characters
+AT_A_TIME = 1_000  # ids in one statement
 
 
 def learn(
@@ -84,13 +85,30 @@ def set_external_id(delivery: Delivery, text: str, seen: str, origin: Origin) ->
 
 
 def put_back(recorded: ChangeSet, under: ChangeSet, *, now: dt.datetime) -> int:
-    """Undo what ``recorded`` changed of ids, where that still stands. Call in a transaction. → how many."""
-    changes = {each.delivery_id: each for each in ExternalIdChange.objects.filter(change_set=recorded)}
-    rows = Delivery.objects.filter(pk__in=changes).order_by("pk").select_for_update(of=("self",), no_key=True)
-    standing = [row for row in rows if row.external_id == changes[row.pk].after]
-    wanted = {row: changes[row.pk].before for row in standing}
-    if wanted:
-        _put(wanted, {row: row.external_id for row in standing}, {under.buyer_id: under}, now)
+    """Undo what ``recorded`` changed of ids, where that still stands. Call in a transaction. → how many.
+
+    An id that is another lead's by now stays there.
+    """
+    rows = list(ExternalIdChange.objects.filter(change_set=recorded).order_by("pk"))
+    parts = (rows[start : start + AT_A_TIME] for start in range(0, len(rows), AT_A_TIME))
+    return sum(_put_back(part, under, now) for part in parts)
+
+
+def _put_back(changes: Sequence[ExternalIdChange], under: ChangeSet, now: dt.datetime) -> int:
+    told = {each.delivery_id: each for each in changes}
+    rows = Delivery.objects.filter(pk__in=told).order_by("pk").select_for_update(of=("self",), no_key=True)
+    standing = [row for row in rows if row.external_id == told[row.pk].after]
+    ids = {told[row.pk].before for row in standing} - {None}
+    others = Delivery.objects.filter(buyer=under.buyer_id, flow=under.flow_id, external_id__in=ids)
+    taken = set(others.values_list("external_id", flat=True)) if ids else set()
+    wanted = {row: told[row.pk].before for row in standing if told[row.pk].before not in taken}
+    if not wanted:
+        return 0
+    try:
+        with transaction.atomic():
+            _put(wanted, {row: row.external_id for row in wanted}, {under.buyer_id: under}, now)
+    except IntegrityError:  # one of them was taken at this moment
+        return 0
     return len(wanted)
 
 

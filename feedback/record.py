@@ -147,6 +147,7 @@ def change_sets(
             user_id=origin.actor.user_id,
             api_key_id=origin.actor.key_id,
             upload=origin.upload,
+            bulk=origin.bulk,
             request_id=origin.request_id,
             created_at=now,
         )

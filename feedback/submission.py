@@ -10,7 +10,7 @@ from flows.problems import Problem
 from portal.access import Actor
 
 if TYPE_CHECKING:
-    from feedback.models import Upload
+    from feedback.models import BulkChange, Upload
     from flows.models import Delivery
 
 
@@ -38,6 +38,7 @@ class Origin:
     livemode: bool = True
     upload: Upload | None = None
     request_id: str = ""
+    bulk: BulkChange | None = None
     learns_ids: bool = False  # an external_id beside lead_id that is not on record is put there
 
 

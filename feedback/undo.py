@@ -8,8 +8,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from feedback.models import ChangeSet, ExternalIdChange, Upload
-from feedback.retract import take_back
+from feedback.models import ExternalIdChange, Upload
+from feedback.retract import new_change_set, take_back
 from feedback.submission import Origin
 from feedback.uploads import hint
 from flows.problems import Problem, ProblemError
@@ -41,29 +41,18 @@ def _begin(row: Upload, origin: Origin) -> None:
     if not row.livemode:  # nothing was recorded
         row.status = Status.UNDONE
         return
-    row.undo = row.undo or _change_set(row, origin)
+    row.undo = row.undo or new_change_set(row, origin)
     if row.recorded > AT_ONCE or _learned(row) > AT_ONCE:
         row.status, row.finished_at = Status.QUEUED, None
         hint(row.pk)
         return
-    row.taken_back += sum(take_back(each, row.undo) for each in row.change_sets.order_by("pk"))
+    row.taken_back += sum(take_back(each, row.undo).taken for each in row.change_sets.order_by("pk"))
     row.status, row.finished_at = Status.UNDONE, timezone.now()
 
 
 def _learned(row: Upload) -> int:
     """How many ids of the buyer's own it put on record, as far as `AT_ONCE` and one more."""
     return ExternalIdChange.objects.filter(change_set__upload=row)[: AT_ONCE + 1].count()
-
-
-def _change_set(row: Upload, origin: Origin) -> ChangeSet:
-    return ChangeSet.objects.create(
-        door=origin.door,
-        flow_id=row.flow_id,
-        buyer_id=row.buyer_id,
-        user_id=origin.actor.user_id,
-        api_key_id=origin.actor.key_id,
-        request_id=origin.request_id,
-    )
 
 
 def _still_read() -> Problem:

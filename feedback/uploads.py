@@ -158,6 +158,6 @@ def _take_back(upload: Upload) -> None:
     assert upload.undo is not None  # noqa: S101  # why we are here
     for recorded in upload.change_sets.order_by("pk"):
         with transaction.atomic():
-            count = take_back(recorded, upload.undo)
+            count = take_back(recorded, upload.undo).taken
             keep(upload, taken_back=F("taken_back") + count, claimed_until=renewed())
     finish(upload, status=Status.UNDONE)

@@ -1,10 +1,13 @@
 """What came back: append-only events, the change sets and uploads they came in, the cells made of them."""
 
+from feedback.models.bulk import BulkChange, BulkLead
 from feedback.models.cells import SourceDay, StaleMark
 from feedback.models.events import ChangeSet, Door, ExternalIdChange, Feedback
 from feedback.models.uploads import ProposedMatch, RefusedRow, RememberedMapping, Upload
 
 __all__ = [
+    "BulkChange",
+    "BulkLead",
     "ChangeSet",
     "Door",
     "ExternalIdChange",

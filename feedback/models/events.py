@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Never
 from django.db import models
 from django.utils.timezone import now
 
+from feedback.models.bulk import BulkChange
 from feedback.models.uploads import Upload
 from flows.models import ApiKey, Delivery, Flow
 from portal.access import Paths
@@ -25,7 +26,10 @@ class Door(models.TextChoices):
 
 
 class ChangeSet(models.Model):
-    """One API call, edit, bulk action or upload: the unit of receipt and of undo."""
+    """One API call, edit or correction, or a chunk of a file or bulk change: the unit of receipt and of undo.
+
+    ``undo`` is the change set that took this one back; that one may be taken back itself.
+    """
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
     public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "chg"))
@@ -37,8 +41,17 @@ class ChangeSet(models.Model):
     upload = models.ForeignKey(
         Upload, on_delete=models.PROTECT, null=True, blank=True, related_name="change_sets"
     )
+    bulk = models.ForeignKey(
+        BulkChange, on_delete=models.PROTECT, null=True, blank=True, related_name="change_sets"
+    )
+    undo = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="reverses"
+    )
     request_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        indexes = (models.Index(fields=["buyer", "-id"], name="change_sets_of_buyer"),)
 
     def __str__(self) -> str:
         return self.public_id

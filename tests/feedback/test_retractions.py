@@ -177,7 +177,7 @@ def retract(world):
     def one(recorded: ChangeSet) -> int:
         under = ChangeSet.objects.create(door=Door.PORTAL, flow=world.flow, buyer=world.buyer)
         with transaction.atomic():
-            return take_back(recorded, under)
+            return take_back(recorded, under).taken
 
     return one
 
