@@ -132,6 +132,16 @@ def _roi(totals: Totals) -> Measure:
     return replace(measured, low=round(per_lead.low / each - 1, 6), high=round(per_lead.high / each - 1, 6))
 
 
+def _per_acquisition(totals: Totals) -> Measure:
+    """What was paid for each conversion. Prices are known, so its interval is that of the conversion rate."""
+    measured = _divided(totals.cost, totals.converted, totals.converted)
+    if measured.value is None:
+        return measured
+    low, high = wilson(totals.converted, totals.delivered)
+    each = float(totals.cost) / totals.delivered
+    return replace(measured, low=_rounded(each / high), high=_rounded(each / low))
+
+
 def _reached(totals: Totals) -> int:
     return totals.converted + totals.contacted + totals.not_interested
 
@@ -160,6 +170,7 @@ _ALL = (
     Metric("revenue", "Revenue", "money", "up", "delivered", _sum(lambda t: t.revenue)),
     Metric("revenue_per_lead", "Revenue per lead", "money", "up", "delivered", _per_lead),
     Metric("cost", "Cost", "money", "down", "delivered", _sum(lambda t: t.cost)),
+    Metric("cost_per_acquisition", "Cost per acquisition", "money", "down", "converted", _per_acquisition),
     # Both from the buyer's side: what the leads brought in, against what was paid for them.
     Metric("margin", "Margin", "money", "up", "delivered", _sum(_margin)),
     Metric("roi", "Return on cost", "rate", "up", "delivered", _roi),

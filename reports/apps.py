@@ -6,10 +6,11 @@ class ReportsConfig(AppConfig):
     verbose_name = "Reports"
 
     def ready(self) -> None:
-        from portal.access import SELLERS
+        from portal.access import BUYERS, SELLERS
         from portal.navigation import NavItem, register
 
         register(
             NavItem("Dashboard", "dashboard", SELLERS, order=10),
             NavItem("Reports", "source-report", SELLERS, order=20),
+            NavItem("My numbers", "my-numbers", BUYERS, order=50),
         )

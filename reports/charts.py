@@ -34,6 +34,10 @@ class Week:
         return measure("conversion_rate", self.totals)
 
     @cached_property
+    def contact(self) -> Measure:
+        return measure("contact_rate", self.totals)
+
+    @cached_property
     def quality(self) -> Measure:
         return measure("average_quality", self.totals)
 
@@ -84,14 +88,25 @@ def quality_chart(made: Sequence[Week]) -> Chart:
     return _chart("quality", "Average quality", made, data)
 
 
+def contact_chart(made: Sequence[Week]) -> Chart:
+    """Of leads with feedback, as the metric counts: so none of it is still to come."""
+    data = _banded([week.contact for week in made], scale=100) | {"unit": "%", "maturing": None}
+    return _chart("contact", "Contact rate, weekly cohorts", made, data)
+
+
 def revenue_chart(made: Sequence[Week], currency: str) -> Chart:
+    return money_chart(made, currency, "revenue", "Revenue per week of delivery")
+
+
+def money_chart(made: Sequence[Week], currency: str, name: str, title: str) -> Chart:
+    """The sum of a money column of the totals. What was paid is known at once, revenue is still to come."""
     data = {
-        "y": [float(week.totals.revenue) for week in made],
+        "y": [float(getattr(week.totals, name)) for week in made],
         "unit": currency,
         "decimals": CURRENCY_DECIMALS[currency] if currency else 2,
-        "maturing": _maturing(made),
+        "maturing": None if name == "cost" else _maturing(made),
     }
-    return _chart("revenue", "Revenue per week of delivery", made, data)
+    return _chart(name, title, made, data)
 
 
 def _maturing(made: Sequence[Week]) -> int | None:

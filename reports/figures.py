@@ -40,14 +40,14 @@ class Figure:
 def figures(share: Share, currency: str, ages: Sequence[int]) -> tuple[Figure, ...]:
     """The four cards of the dashboard. ``ages``: after how many days leads are mature, on whichever flow."""
     return (
-        _conversion(share, ages),
+        conversion(share, ages),
         _quality(share),
         _revenue(share, currency),
         _coverage(share),
     )
 
 
-def _conversion(share: Share, ages: Sequence[int]) -> Figure:
+def conversion(share: Share, ages: Sequence[int]) -> Figure:
     now = measure("conversion_rate", share.mature)
     alike = f"leads {aged(ages)}" if any(ages) else "all leads"
     note = alike if len(ages) == 1 else "mature leads"  # of what age is said with the sources
@@ -55,7 +55,7 @@ def _conversion(share: Share, ages: Sequence[int]) -> Figure:
         return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, ages))
     counted = f"{share.mature.converted:,} of {now.count:,}"
     details = (interval("conversion_rate", now), counted)
-    change = _change("conversion_rate", *_pair("conversion_rate", share.compared, share.mature_before))
+    change = change_of("conversion_rate", *pair("conversion_rate", share.compared, share.mature_before))
     return _figure("conversion_rate", note, now, change, details)
 
 
@@ -71,9 +71,9 @@ def _young(share: Share, ages: Sequence[int]) -> tuple[str, ...]:
 
 
 def _quality(share: Share) -> Figure:
-    now, before = _pair("average_quality", share.all, share.all_before)
+    now, before = pair("average_quality", share.all, share.all_before)
     details = (interval("average_quality", now), f"{now.count:,} score{'' if now.count == 1 else 's'}")
-    return _figure("average_quality", "scores 1–5", now, _change("average_quality", now, before), details)
+    return _figure("average_quality", "scores 1–5", now, change_of("average_quality", now, before), details)
 
 
 def _revenue(share: Share, currency: str) -> Figure:
@@ -85,7 +85,7 @@ def _revenue(share: Share, currency: str) -> Figure:
 
 def _revenue_change(share: Share, currency: str) -> Change | None:
     """Of the revenue per mature lead: young leads have not brought in yet what they will."""
-    now, before = _pair("revenue_per_lead", share.compared, share.mature_before)
+    now, before = pair("revenue_per_lead", share.compared, share.mature_before)
     if min(now.count, before.count) < FEW or not before.value or now.value is None:
         return None
     grown = (now.value - before.value) / before.value
@@ -119,7 +119,7 @@ def _coverage(share: Share) -> Figure:
     silent = share.all.delivered - share.all.with_feedback
     counted = f"{share.all.with_feedback:,} of {now.count:,}"
     details = (interval("coverage", now), counted, f"{leads(silent)} silent")
-    change = _change("coverage", *_pair("coverage", share.compared, share.mature_before))
+    change = change_of("coverage", *pair("coverage", share.compared, share.mature_before))
     if change:
         change = replace(change, text=f"{change.text} on mature leads")
     return Figure(
@@ -127,7 +127,7 @@ def _coverage(share: Share) -> Figure:
     )
 
 
-def _pair(name: str, now: Totals, before: Totals) -> tuple[Measure, Measure]:
+def pair(name: str, now: Totals, before: Totals) -> tuple[Measure, Measure]:
     return measure(name, now), measure(name, before)
 
 
@@ -146,7 +146,7 @@ def _said(details: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(text for text in details if text)
 
 
-def _change(name: str, now: Measure, before: Measure) -> Change | None:
+def change_of(name: str, now: Measure, before: Measure) -> Change | None:
     """In percentage points for a rate, in points for a score; None without a number to compare with."""
     if now.value is None or before.value is None:
         return None

@@ -119,7 +119,7 @@ class QuestionForm(forms.Form):
 
     def _source(self, pk: str, flow: Flow | None) -> Source | None:
         """The source; none where another flow was chosen since."""
-        found = next((each for each in self.scope.sources if str(each.pk) == pk), None)
+        found = next((each for each in self.scope.offered if str(each.pk) == pk), None)
         return None if found and flow and found.flow_id != flow.pk else found
 
     def _period(self) -> Period:
@@ -155,7 +155,7 @@ def _named(rows: tuple[Any, ...], public_id: str) -> Any:
 def _source_choices(scope: Scope, flow: Flow | None) -> list[Option]:
     """The flow's sources; those of all flows by flow, where there are several."""
     if flow or len(scope.flows) < 2:
-        mine = [each for each in scope.sources if flow is None or each.flow_id == flow.pk]
+        mine = [each for each in scope.offered if flow is None or each.flow_id == flow.pk]
         return [("", "all"), *((str(each.pk), each.name) for each in mine)]
     return [("", "all"), *_by_flow(scope)]
 
@@ -163,7 +163,7 @@ def _source_choices(scope: Scope, flow: Flow | None) -> list[Option]:
 def _by_flow(scope: Scope) -> list[Option]:
     names = {flow.pk: flow.name for flow in scope.flows}
     groups: defaultdict[int, list[Source]] = defaultdict(list)
-    for each in scope.sources:
+    for each in scope.offered:
         groups[each.flow_id].append(each)
     return [
         (name, [(str(each.pk), each.name) for each in groups[flow]])

@@ -10,7 +10,7 @@ from functools import cached_property
 from django.db.models import OuterRef, Subquery
 
 from feedback.models import SourceDay
-from flows.models import Flow, Rule, Source
+from flows.models import Agreement, Flow, Rule, Source
 from portal.access import Actor, visible_to
 from portal.models import Buyer
 from reports.periods import Period, today_in
@@ -32,6 +32,7 @@ class Scope:
         Source, ...
     ]  # each with ``computed_at``, when its newest cell was, and ``since``, its first day
     rules: tuple[Rule, ...]
+    unnamed: frozenset[int] = frozenset()  # flows of which the actor may not know the sources by name
 
     @classmethod
     def of(cls, actor: Actor) -> Scope:
@@ -49,6 +50,27 @@ class Scope:
             tuple(sources),
             tuple(rules.order_by("threshold")),
         )
+
+    @classmethod
+    def of_buyer(cls, actor: Actor, agreements: Iterable[Agreement]) -> Scope:
+        """A buyer's flows, and the sources that they had leads from, each with its own leads' dates.
+
+        Sources that an agreement hides are counted, and not named. One query.
+        """
+        mine = visible_to(actor, SourceDay.objects.all())
+        of_source = mine.filter(source=OuterRef("pk"))
+        sources = Source.objects.filter(pk__in=mine.values("source")).annotate(
+            computed_at=Subquery(of_source.order_by("-computed_at").values("computed_at")[:1]),
+            since=Subquery(of_source.order_by("day").values("day")[:1]),
+        )
+        made = list(agreements)
+        hidden = frozenset(each.flow_id for each in made if not each.shows_source)
+        return cls(actor, tuple(each.flow for each in made), (), tuple(sources), (), hidden)
+
+    @cached_property
+    def offered(self) -> tuple[Source, ...]:
+        """The sources that one may choose, and be told of by name."""
+        return tuple(each for each in self.sources if each.flow_id not in self.unnamed)
 
     @cached_property
     def currencies(self) -> tuple[str, ...]:

@@ -77,6 +77,27 @@ def interval(name: str, measure: Measure, currency: str = "") -> str:
     return f"{score(measure.low, places)}–{score(measure.high, places)}"
 
 
+def span(measure: Measure) -> str:
+    """A time in days, as ``35 min``, ``5.2 h`` or ``3.4 days``: in the unit that people would use."""
+    return NONE if measure.value is None else _span(measure.value)
+
+
+def span_interval(measure: Measure) -> str:
+    """Its 95 % interval: ``4.1 h – 2.2 days``; ``""`` where there is none."""
+    if measure.low is None or measure.high is None:
+        return ""
+    return f"{_span(measure.low)} – {_span(measure.high)}"
+
+
+def _span(days: Decimal) -> str:
+    minutes = days * 1440
+    if minutes < 60:
+        return f"{rounded(minutes, 0)}{NBSP}min"
+    if days < 2:
+        return f"{rounded(days * 24, 1)}{NBSP}h"
+    return f"{rounded(days, 1)}{NBSP}days"
+
+
 def signed(value: Decimal, places: int) -> str:
     """With its sign: ``+0.8``, ``−0.1``, ``±0.0``."""
     number = rounded(value, places)

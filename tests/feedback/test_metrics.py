@@ -48,6 +48,7 @@ TOTALS = Totals(
         ("revenue", "30000", 200),
         ("revenue_per_lead", "150", 200),
         ("cost", "5000", 200),
+        ("cost_per_acquisition", "250", 20),
         ("margin", "25000", 200),
         ("roi", "5", 200),
     ],
@@ -57,8 +58,14 @@ def test_each_metric_by_hand(name, value, count):
     assert (measured.value, measured.count) == (Decimal(value), count)
 
 
+def test_what_a_conversion_cost_is_as_sure_as_the_conversion_rate():
+    rate, cost = measure("conversion_rate", TOTALS), measure("cost_per_acquisition", TOTALS)
+    assert float(cost.low) == pytest.approx(25 / float(rate.high), rel=1e-5)
+    assert float(cost.high) == pytest.approx(25 / float(rate.low), rel=1e-5)
+
+
 def test_no_metric_is_left_untested_by_hand():
-    assert len(METRICS) == 13
+    assert len(METRICS) == 14
 
 
 @pytest.mark.parametrize("name", METRICS)

@@ -139,6 +139,8 @@ PAGES: dict[str, Page] = {
     "dashboard": Page(SELLERS),
     "source-report": Page(SELLERS),
     "source-report-csv": Page(SELLERS),
+    "my-numbers": Page(BUYERS),
+    "my-numbers-csv": Page(BUYERS),
     "rule-backtest": Page(SELLERS, args=of(Rule, "pk")),
     "decision-list": Page(SELLERS),
     "decision-detail": Page(SELLERS, args=of(Decision, "pk")),
