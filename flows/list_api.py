@@ -85,12 +85,13 @@ class ListCall:
 def exists(call: ListCall) -> tuple[int, dict[str, Any]]:
     """``GET /exists/{list}|{list2}/{value}``: 200 with the entries, 404 where there are none."""
     lists = call.lists(call.parts["lists"])
-    values = _read_for(lists, call.parts["value"])
+    asked = call.parts["value"].rstrip("/")  # some clients end every address so; no value does
+    values = _read_for(lists, asked)
     entries = [entry for value, of in values.items() for entry in suppression.find(of, value)]
     by_pk = {each.pk: each for each in lists}
     told = {
         "specified_lists": [each.slug for each in lists],
-        "key": next(iter(values))[1] if values else call.parts["value"],
+        "key": next(iter(values))[1] if values else asked,
         "found": bool(entries),
     }
     if not entries:
@@ -120,8 +121,14 @@ def delete_items(call: ListCall) -> tuple[int, dict[str, Any]]:
     """``DELETE /lists/{list}/items``: how many values were taken off, and how many could not be read."""
     listed = call.one_list()
     read, wrong = suppression.read_values(call.values(), listed)
-    deleted = suppression.remove_all(listed, read) if call.key.livemode else _standing(listed, read)
-    return 200, {"deleted": deleted, "rejected": len(wrong)}
+    take_off = suppression.remove_all if call.key.livemode else _count
+    return 200, {"deleted": take_off(listed, read), "rejected": len(wrong)}
+
+
+def nowhere(call: ListCall) -> tuple[int, dict[str, Any]]:
+    """Any other address below these two: 404, and which there are."""
+    detail = "There is no such address. Ask GET /exists/{list}/{value}; send to /lists/{list}/items."
+    raise refusal(404, "not_found", "No such address", detail)
 
 
 class ListEndpoint:
@@ -197,10 +204,8 @@ def _read_for(lists: Sequence[SuppressionList], text: str) -> dict[Value, list[S
     return {value: of for value, of in found.items() if _storable([value[1]])}
 
 
-def _standing(listed: SuppressionList, values: Sequence[Value]) -> int:
-    wanted = set(values)
-    rows = listed.entries.filter(value__in={value for _, value in wanted}).values_list("kind", "value")
-    return len(wanted.intersection(rows))
+def _count(listed: SuppressionList, values: Sequence[Value]) -> int:
+    return len(suppression.standing_of(listed, values))
 
 
 def _storable(texts: Sequence[str]) -> list[str]:
@@ -209,3 +214,4 @@ def _storable(texts: Sequence[str]) -> list[str]:
 
 exists_view = ListEndpoint(GET=exists)
 items_view = ListEndpoint(POST=add_items, DELETE=delete_items)
+nowhere_view = ListEndpoint(**dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), nowhere))

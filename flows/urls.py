@@ -1,10 +1,12 @@
-from django.urls import path
+from django.urls import path, re_path
 
 from flows import api, decision_views, list_api, views
 
 urlpatterns = [
     path("exists/<str:lists>/<path:value>", list_api.exists_view, name="suppression-exists"),
     path("lists/<str:name>/items", list_api.items_view, name="suppression-items"),
+    re_path(r"^exists(?P<value>/[\s\S]*)?\Z", list_api.nowhere_view, name="suppression-exists-other"),
+    re_path(r"^lists(?P<value>/[\s\S]*)?\Z", list_api.nowhere_view, name="suppression-items-other"),
     path("flows/<str:flow_id>/leads", api.leads, name="api-leads"),
     path("flows/<str:flow_id>/routing", api.routes, name="api-routing"),
     path("flows/<str:flow_id>/routing/<str:source>", api.routes, name="api-routing-source"),

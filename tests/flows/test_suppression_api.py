@@ -131,6 +131,18 @@ def test_another_sellers_list_is_like_none(call, other_world, returns):
         ("PUT", "/lists/returns/items", {"values": "a"}, 405),
         ("POST", "/exists/returns/a", {"values": "a"}, 405),
         ("GET", "/exists/|/a", None, 404),
+        ("GET", "/exists/returns/", None, 404),
+        ("GET", "/exists/returns", None, 404),
+        ("GET", "/exists/", None, 404),
+        ("GET", "/exists", None, 404),
+        ("POST", "/exists//", {"values": "a"}, 404),
+        ("GET", "/exists//maria@example.com", None, 404),
+        ("GET", "/exists/returns/maria@example.com%0A", None, 404),
+        ("GET", "/lists", None, 404),
+        ("GET", "/lists/", None, 404),
+        ("POST", "/lists/returns/items/", {"values": "a@example.com"}, 404),
+        ("DELETE", "/lists/returns/items/maria@example.com", None, 404),
+        ("PATCH", "/lists/returns", {"values": "a@example.com"}, 404),
     ],
 )
 def test_errors_are_in_the_clients_own_shape(call, returns, bad, method, path, data, status):
@@ -138,6 +150,33 @@ def test_errors_are_in_the_clients_own_shape(call, returns, bad, method, path, d
     assert response.status_code == status
     assert list(response.json()) == ["error"]
     assert response.json()["error"]
+
+
+def test_an_address_that_is_none_needs_a_key_too_and_is_logged_masked(call, returns):
+    assert Client().get("/exists/returns/").status_code == 401
+    call("GET", "/lists/returns/maria@example.com", HTTP_ACCEPT="text/html")
+    assert "maria" not in repr(list(RequestLog.objects.values()))
+    assert RequestLog.objects.get().status == 404
+
+
+def test_a_slash_at_the_end_does_not_make_it_another_value(call, returns):
+    add_all(returns, [("email", "a@example.com"), ("phone", PHONE)], origin="person")
+    for value in ("a@example.com/", "5125550147//"):
+        assert call("GET", f"/exists/returns/{value}").json()["found"] is True
+    assert call("GET", "/exists/returns/b@example.com/").json()["key"] == "b@example.com"
+
+
+def test_only_what_still_holds_counts_as_deleted(call, returns, world):
+    past, later = (timezone.now() + dt.timedelta(days=days) for days in (-1, 1))
+    add_all(returns, [("email", "old@example.com")], origin="person", expires_at=past)
+    add_all(returns, [("email", "new@example.com")], origin="person", expires_at=later)
+    trying = keys.issue(name="Trying", seller=world.seller, livemode=False)[1]
+    sent = {"values": "old@example.com|new@example.com|never@example.com"}
+    for key in (trying, None):
+        headers = {"X_API_Key": key} if key else {}
+        answer = call("DELETE", "/lists/returns/items", sent, **headers)
+        assert answer.json() == {"deleted": 1, "rejected": 0}
+    assert not standing(returns)
 
 
 def test_who_may_not(call, world, returns):

@@ -80,6 +80,8 @@ class Admin:
 
 
 ODD_METHODS = ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
+# An address below one of ours that is none: a key first, then 404.
+ELSEWHERE = {**{method: {401} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")}, "OPTIONS": {204}}
 # For everybody, logged in or not: method → the statuses that a stranger gets.
 PUBLIC: dict[str, dict[str, set[int]]] = {
     "healthz": {"GET": {200}, "HEAD": {200}},
@@ -96,11 +98,15 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     # Its own way of answering: tests/feedback/test_leadconduit.py
     "suppression-exists": {"GET": {401}, "HEAD": {401}, "OPTIONS": {204}, "POST": {405}, "DELETE": {405}},
     "suppression-items": {"POST": {401}, "DELETE": {401}, "OPTIONS": {204}, "GET": {405}, "HEAD": {405}},
+    "suppression-exists-other": ELSEWHERE,
+    "suppression-items-other": ELSEWHERE,
     "leadconduit-feedback": {"GET": {401}, "POST": {401}, **{method: {415} for method in ODD_METHODS}},
 }
 PUBLIC_ARGS: dict[str, tuple] = {
     "suppression-exists": ("returns", "a@example.com"),
     "suppression-items": ("returns",),
+    "suppression-exists-other": ("/returns/",),
+    "suppression-items-other": ("/returns",),
     "account_reset_password_from_key": ("1", "no-such-key"),
     "guide-shared": ("no-such-link",),
 }
