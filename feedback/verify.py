@@ -18,7 +18,17 @@ from feedback.cells import cells_from, cells_stored
 from feedback.fold import Event, fold
 from feedback.history import STATE_COLUMNS, History, fingerprint
 from feedback.metrics import Totals
-from feedback.models import ChangeSet, ExternalIdChange, Feedback, SourceDay, StaleMark, Upload
+from feedback.models import (
+    ChangeSet,
+    Credit,
+    ExternalIdChange,
+    Feedback,
+    ReturnRequest,
+    SourceDay,
+    StaleMark,
+    Upload,
+)
+from feedback.returns.audit import ledger_faults, request_faults
 from flows.models import (
     Agreement,
     Alert,
@@ -206,6 +216,16 @@ def _outbox(finding: Finding) -> None:
     finding.waiting = OutboxMessage.objects.filter(status="pending").count()
 
 
+def _returns(finding: Finding) -> None:
+    finding.checked = ReturnRequest.objects.count()
+    finding.faults = list(request_faults())
+
+
+def _ledger(finding: Finding) -> None:
+    finding.checked = Credit.objects.count()
+    finding.faults = list(ledger_faults())
+
+
 # Each model with the look-ups that must lead to the same row.
 SAME: tuple[tuple[type[Model], str, str], ...] = (
     (Delivery, "lead__flow_id", "flow_id"),
@@ -250,6 +270,8 @@ CHECKS: dict[str, Callable[[Finding], None]] = {
     "every event belongs to a change set": _change_sets,
     "every own id is as its last change left it": _own_ids,
     "every cell is the aggregate of its deliveries": _cells,
+    "every return is of its lead, and its decision whole": _returns,
+    "the ledger says what stands credited": _ledger,
     "every decision is unique and has its numbers": _decisions,
     "every paused source says why": _paused,
     "every outbox message is waiting, sent or given up": _outbox,

@@ -26,8 +26,9 @@ TYPES: Mapping[str, str] = {
     "contact.suppressed": "A contact was put on a suppression list",
     "alert.raised": "Your team was alerted",
     "upload.finished": "A buyer's file was read to its end, or failed",
+    "return.requested": "A buyer asks to return a lead for credit",
+    "return.decided": "A return was approved, rejected or replaced, or its decision was taken back",
 }
-# `return.requested` and `return.decided` of the contract are offered once there are returns.
 
 
 def emit(

@@ -46,7 +46,7 @@ def field_faults(name: str, kind: str, choices: Sequence[str]) -> dict[str, str]
     faults = {
         "name": _name_fault(name),
         "kind": _kind_fault(name, kind),
-        "choices": _choice_fault(kind, choices),
+        "choices": choice_fault(kind, choices),
     }
     return {attribute: fault for attribute, fault in faults.items() if fault}
 
@@ -66,7 +66,8 @@ def _kind_fault(name: str, kind: str) -> str:
     return f"“{name}” is a standard field: its type is {' or '.join(str(each.label) for each in allowed)}."
 
 
-def _choice_fault(kind: str, choices: Sequence[str]) -> str:
+def choice_fault(kind: str, choices: Sequence[str]) -> str:
+    """What is wrong with a list of choices; "" for nothing."""
     if kind != Kind.CHOICE:
         return "Only the type “Choice” has choices." if choices else ""
     if not choices:

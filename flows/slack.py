@@ -60,6 +60,15 @@ def _upload(data: Escaped) -> str:
     return f"File “{data['filename']}” {end} ({counts})"
 
 
+def _return_requested(data: Escaped) -> str:
+    return f"{data['buyer_id']} asks to return {data['lead_id']} ({data['source']}): {data['reason']}"
+
+
+def _return_decided(data: Escaped) -> str:
+    amount = f", {data['credited']} {data['currency']}" if data.get("credited") else ""
+    return f"Return of {data['lead_id']} ({data['source']}): {data['status']}{amount}"
+
+
 SENTENCES = {
     "feedback.recorded": _feedback,
     "source.paused": _status("is paused"),
@@ -69,5 +78,7 @@ SENTENCES = {
     "contact.suppressed": lambda data: f"Contact of {data['lead_id']} put on “{data['list_name']}”",
     "alert.raised": _alert,
     "upload.finished": _upload,
+    "return.requested": _return_requested,
+    "return.decided": _return_decided,
     "test.ping": lambda data: "This is a test from Leadloop: it works.",
 }

@@ -3,18 +3,23 @@
 from feedback.models.bulk import BulkChange, BulkLead
 from feedback.models.cells import SourceDay, StaleMark
 from feedback.models.events import ChangeSet, Door, ExternalIdChange, Feedback
+from feedback.models.returns import Credit, ReturnEvidence, ReturnMessage, ReturnRequest
 from feedback.models.uploads import ProposedMatch, RefusedRow, RememberedMapping, Upload
 
 __all__ = [
     "BulkChange",
     "BulkLead",
     "ChangeSet",
+    "Credit",
     "Door",
     "ExternalIdChange",
     "Feedback",
     "ProposedMatch",
     "RefusedRow",
     "RememberedMapping",
+    "ReturnEvidence",
+    "ReturnMessage",
+    "ReturnRequest",
     "SourceDay",
     "StaleMark",
     "Upload",

@@ -10,10 +10,12 @@ from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from flows.admin.fields import FieldInline
-from flows.admin.forms import code
+from flows.admin.forms import LinesField, code
 from flows.examples import curl, endpoint, example_body
-from flows.models import Agreement, Delivery, Flow
+from flows.field_rules import choice_fault
+from flows.models import Agreement, Delivery, Field, Flow
 from flows.presets import set_up_flow
+from flows.returns import USUAL_REASONS, reasons_of
 from flows.rule_sets import PATTERNS, add_rules
 from flows.setup_steps import steps
 from portal.account_admin import only_operators
@@ -33,6 +35,15 @@ PRESET_CHOICES = (
 )
 
 
+RETURN_REASONS = (
+    "For which reasons a lead may be returned, one a line. Empty: the choices of the field “reason”, or else "
+    f"{', '.join(USUAL_REASONS)}."
+)
+
+
+AUTO_REASONS = Agreement._meta.get_field("return_auto_reasons").help_text + " One a line."
+
+
 class AgreementForm(ScopedForm[Agreement]):
     """Who buys stays as it was when the row was added; another buyer is another agreement."""
 
@@ -43,12 +54,30 @@ class AgreementForm(ScopedForm[Agreement]):
                 self.fields[name].disabled = True
 
 
+class AgreementPageForm(AgreementForm):
+    """An agreement on a page of its own, with what may be returned."""
+
+    return_auto_reasons = LinesField(label="Approved at once for", help_text=AUTO_REASONS)
+
+    def clean_return_auto_reasons(self) -> list[str]:
+        """Reasons of the flow alone: any other would never come."""
+        named: list[str] = self.cleaned_data["return_auto_reasons"]
+        flow = self.cleaned_data.get("flow") or (self.instance.flow if self.instance.flow_id else None)
+        known = reasons_of(flow) if named and flow else ()
+        if flow and (strangers := [each for each in named if each not in known]):
+            raise forms.ValidationError(
+                f"“{strangers[0]}” is no reason of this flow. Its reasons are: {', '.join(known)}."
+            )
+        return named
+
+
 class AgreementInline(ScopedTabularInline[Agreement]):
     """Who buys on the flow, or on which flows a buyer buys."""
 
     model = Agreement
     form = AgreementForm
     may_delete = False
+    show_change_link = True  # to what may be returned
     fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact", "schedule")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agreement]:
@@ -70,6 +99,18 @@ class FlowForm(ScopedForm[Flow]):
         help_text="Gives the flow its feedback fields, the usual rules and the lists “Returns” and “Bad "
         "Sources”. All of it can be changed afterwards.",
     )
+
+
+class FlowPageForm(ScopedForm[Flow]):
+    """A flow that is there, with its reasons for returns."""
+
+    return_reasons = LinesField(label="Reasons for returns", help_text=RETURN_REASONS)
+
+    def clean_return_reasons(self) -> list[str]:
+        named: list[str] = self.cleaned_data["return_reasons"]
+        if named and (fault := choice_fault(Field.Kind.CHOICE, named)):
+            raise forms.ValidationError(fault)
+        return named
 
 
 class PatternForm(forms.Form):
@@ -148,7 +189,8 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
     def get_fieldsets(self, request: HttpRequest, obj: Flow | None = None) -> Any:
         what = ("name",) if obj else ("name", "preset")
         seller = ("seller",) if only_operators(request) else ()
-        return ((None, {"fields": (*seller, *what)}), SETTINGS, PLACE)
+        returns = (("Returns", {"fields": ("return_reasons",)}),) if obj else ()
+        return ((None, {"fields": (*seller, *what)}), SETTINGS, *returns, PLACE)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Flow | None = None) -> Any:
         """Amounts that were recorded are in the flow's currency: it cannot change under them."""
@@ -160,7 +202,7 @@ class FlowAdmin(ScopedModelAdmin[Flow]):
         self, request: HttpRequest, obj: Flow | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
         if obj:
-            kwargs["form"] = ScopedForm
+            kwargs["form"] = FlowPageForm
         return super().get_form(request, obj, change, help_texts=HELP, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Flow, form: Any, change: bool) -> None:
@@ -207,6 +249,7 @@ class AgreementAdmin(ScopedModelAdmin[Agreement]):
         "__str__",
         "is_active",
         "schedule",
+        "returns",
         "shows_source",
         "shows_price",
         "shows_contact",
@@ -216,9 +259,29 @@ class AgreementAdmin(ScopedModelAdmin[Agreement]):
     list_select_related = ("flow", "buyer")
     search_fields = ("buyer__name", "flow__name")
     search_help_text = "Buyer or flow"
-    fields = ("flow", "buyer", "is_active", "shows_source", "shows_price", "shows_contact", "schedule")
+    form = AgreementPageForm
+    fieldsets = (
+        (None, {"fields": ("flow", "buyer", "is_active", "schedule")}),
+        ("What the buyer sees", {"fields": ("shows_source", "shows_price", "shows_contact")}),
+        (
+            "Returns",
+            {
+                "fields": (
+                    "return_window_days",
+                    ("return_cap_kind", "return_cap"),
+                    "return_answer_days",
+                    "return_auto_reasons",
+                    "offers_replacement",
+                )
+            },
+        ),
+    )
     fixed_after_add = ("flow", "buyer")
     empty_hint = "An agreement lets a buyer buy on a flow. Add a flow and a buyer first, then join them here."
+
+    @admin.display(description="Returns", ordering="return_window_days")
+    def returns(self, row: Agreement) -> str:
+        return "none" if row.return_window_days is None else f"within {row.return_window_days} days"
 
     def why_kept(self, row: Agreement) -> str:
         if Delivery.objects.filter(flow=row.flow, buyer=row.buyer).exists():

@@ -22,6 +22,8 @@ HEADS = {
     "set": "every event belongs to a change set",
     "own": "every own id is as its last change left it",
     "cell": "every cell is the aggregate of its deliveries",
+    "return": "every return is of its lead, and its decision whole",
+    "ledger": "the ledger says what stands credited",
     "decision": "every decision is unique and has its numbers",
     "paused": "every paused source says why",
     "outbox": "every outbox message is waiting, sent or given up",
