@@ -11,11 +11,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, DurationField, ExpressionWrapper, F, QuerySet, Window
 from django.db.models.expressions import Combinable
+from django.db.models.functions import RowNumber
 
 from feedback.cells import totals_of_cells
-from feedback.metrics import Totals
+from feedback.metrics import Middle, Totals
 from feedback.models import SourceDay
 from flows.models import ConversionStatus, Delivery
 from flows.sequences import SCORES
@@ -73,11 +74,44 @@ def days_to_conversion(deliveries: QuerySet[Delivery], *by: str) -> dict[Key, li
 
     A buyer who dates a sale before the delivery is taken to have sold at once.
     """
-    sold = deliveries.filter(conversion_status=ConversionStatus.SOLD, converted_at__isnull=False)
     days: dict[Key, list[float]] = defaultdict(list)
-    for *key, delivered, converted in sold.order_by().values_list(*by, "delivered_at", "converted_at"):
-        days[tuple(key)].append(max((converted - delivered) / _A_DAY, 0.0))
+    for *key, delivered, converted in _sold(deliveries).values_list(*by, "delivered_at", "converted_at"):
+        days[tuple(key)].append(_days(converted - delivered))
     return dict(days)
+
+
+def middle_days_to_conversion(deliveries: QuerySet[Delivery], *by: str) -> dict[Key, Middle]:
+    """Of `days_to_conversion`, what its median and the interval of that need, for `metrics.measure_ordered`.
+    One query, which fetches some 4 √n of n times: for who asks often.
+    """
+    apart = [F(name) for name in by] or None
+    took = ExpressionWrapper(F("converted_at") - F("delivered_at"), output_field=DurationField())
+    ranked = _sold(deliveries).annotate(
+        took=took,
+        rank=Window(RowNumber(), partition_by=apart, order_by="took"),
+        n=Window(Count("pk"), partition_by=apart),
+    )
+    # The ranks of the interval lie √n off the middle, about (`flows.evidence.median_interval`): twice as far.
+    off = F("rank") * 2 - F("n")
+    near = ranked.annotate(beyond=off * off - F("n") * 16).filter(beyond__lte=0)
+    found: dict[Key, list[tuple[int, int, float]]] = defaultdict(list)
+    for *key, rank, n, span in near.values_list(*by, "rank", "n", "took"):
+        found[tuple(key)].append((rank, n, _days(span)))
+    return {key: _middle(rows) for key, rows in found.items()}
+
+
+def _sold(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those of which it is known when they were sold."""
+    return deliveries.filter(conversion_status=ConversionStatus.SOLD, converted_at__isnull=False).order_by()
+
+
+def _days(span: dt.timedelta) -> float:
+    return max(span / _A_DAY, 0.0)
+
+
+def _middle(rows: list[tuple[int, int, float]]) -> Middle:
+    ordered = sorted(rows)
+    return Middle(ordered[0][0] - 1, tuple(days for _, _, days in ordered), ordered[0][1])
 
 
 def conversion_curves(

@@ -199,10 +199,32 @@ def measure_days(days: Sequence[float]) -> Measure:
     Its interval is by order statistics: whatever the times' distribution. Of young leads only the quick ones
     have converted, so ask it of mature ones; `flows.survival` takes the young ones into account.
     """
-    if not days:
+    return measure_ordered(sorted(days))
+
+
+def measure_ordered(ordered: Sequence[float]) -> Measure:
+    """`measure_days` of times that are in order, or of their `Middle`."""
+    count = len(ordered)
+    if not count:
         return Measure(None, 0)
-    ordered = sorted(days)
-    middle = (ordered[(len(days) - 1) // 2] + ordered[len(days) // 2]) / 2
+    middle = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
     interval = median_interval(ordered)
     low, high = (_rounded(interval[0]), _rounded(interval[1])) if interval else (None, None)
-    return Measure(_rounded(middle), len(days), low, high)
+    return Measure(_rounded(middle), count, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class Middle(Sequence[float]):
+    """An ordered list of ``length`` of which only the middle is at hand: ``known``, from place ``first``."""
+
+    first: int = 0
+    known: tuple[float, ...] = ()
+    length: int = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, place: Any) -> Any:
+        if not self.first <= place < self.first + len(self.known):
+            raise IndexError(place)
+        return self.known[place - self.first]

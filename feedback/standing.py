@@ -4,46 +4,47 @@ from __future__ import annotations
 
 import datetime as dt
 import zoneinfo
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 from django.utils import timezone
 
-from feedback.measures_of import SOURCE, totals_over
-from feedback.metrics import Totals, measure
+from feedback.measures_of import SOURCE, delivered_between, middle_days_to_conversion, totals_over
+from feedback.metrics import MEDIAN_DAYS, UNITS, Middle, Totals, measure, measure_ordered
 from feedback.models import SourceDay
-from flows.models import Flow, Source
+from flows.evidence import Measure
+from flows.models import Delivery, Flow, Source
+from flows.money import money_text
 
 WINDOW_DAYS = 30  # by delivery date, today included
-TOLD = (
-    "average_quality",
-    "conversion_rate",
-    "contact_rate",
-    "bad_info_rate",
-    "duplicate_rate",
-    "return_rate",
-    "coverage",
-)
+TOLD = tuple(UNITS)  # every metric that there is
 
 
-def quality_of(sources: Sequence[Source], *, now: dt.datetime | None = None) -> dict[int, dict[str, Any]]:
-    """Each source's measures over the last 30 days as JSON, by its primary key: rates as fractions.
-
-    A query for the flows, and one for each of them.
-    """
-    by_flow: dict[int, list[int]] = defaultdict(list)
-    for source in sources:
-        by_flow[source.flow_id].append(source.pk)
-    answer: dict[int, dict[str, Any]] = {}
-    for flow in Flow.objects.filter(pk__in=by_flow):
-        totals = _last_days(flow, by_flow[flow.pk], now or timezone.now())
-        for pk in by_flow[flow.pk]:
-            answer[pk] = {name: measure(name, totals.get((pk,), Totals())).as_json() for name in TOLD}
-    return answer
+def quality_of(
+    flow: Flow, sources: Sequence[Source], *, now: dt.datetime | None = None
+) -> dict[int, dict[str, Any]]:
+    """Every measure of the flow's sources over the last 30 days as JSON, by primary key. Two queries."""
+    today = (now or timezone.now()).astimezone(zoneinfo.ZoneInfo(flow.timezone)).date()
+    first, ids = today - dt.timedelta(days=WINDOW_DAYS - 1), [source.pk for source in sources]
+    totals = totals_over(SourceDay.objects.all(), ids, first, today, *SOURCE)
+    delivered = delivered_between(Delivery.objects.all(), ids, first, today)
+    times = middle_days_to_conversion(delivered, *SOURCE)
+    return {pk: told(totals.get((pk,), Totals()), times.get((pk,), Middle()), flow.decimals) for pk in ids}
 
 
-def _last_days(flow: Flow, source_ids: Sequence[int], now: dt.datetime) -> dict[tuple[int, ...], Totals]:
-    today = now.astimezone(zoneinfo.ZoneInfo(flow.timezone)).date()
-    first = today - dt.timedelta(days=WINDOW_DAYS - 1)
-    return totals_over(SourceDay.objects.all(), source_ids, first, today, *SOURCE)
+def told(totals: Totals, times: Sequence[float], decimals: int) -> dict[str, Any]:
+    """Every measure as the API tells it: rates as fractions, money as text with the currency's decimals."""
+    return {name: _json(name, _measured(name, totals, times), decimals) for name in TOLD}
+
+
+def _measured(name: str, totals: Totals, times: Sequence[float]) -> Measure:
+    return measure_ordered(times) if name == MEDIAN_DAYS else measure(name, totals)
+
+
+def _json(name: str, measured: Measure, decimals: int) -> dict[str, Any]:
+    shown = measured.as_json()
+    if UNITS[name] != "money":
+        return shown
+    amounts = {"value": measured.value, "low": measured.low, "high": measured.high}
+    texts = {end: None if each is None else money_text(each, decimals) for end, each in amounts.items()}
+    return {**shown, **texts}

@@ -18,10 +18,10 @@ from flows.money import money_text, offered_price
 from flows.suppression import source_value, suppressed
 
 Quality = Mapping[int, Mapping[str, Any]]  # source's primary key → {metric: {value, count, low, high}}
-QualityOf = Callable[[Sequence[Source]], Quality]
+QualityOf = Callable[[Flow, Sequence[Source]], Quality]
 
 
-def _nothing(sources: Sequence[Source]) -> Quality:
+def _nothing(flow: Flow, sources: Sequence[Source]) -> Quality:
     return {}
 
 
@@ -40,7 +40,7 @@ def routing(flow: Flow, sources: Sequence[Source], *, now: dt.datetime | None = 
     delivered = _delivered_on(today, sources)
     listed = suppressed(flow.seller_id, [source_value(flow, source) for source in sources])
     shut = _paused_for(sources)
-    quality = quality_of(sources)
+    quality = quality_of(flow, sources)
     return [
         {
             "source": source.slug,

@@ -12,10 +12,12 @@ from feedback.api import receipt_json
 from feedback.batches import answer_json
 from feedback.intake import validation_failed
 from feedback.match import not_found, outside_window
+from feedback.metrics import Totals
 from feedback.models import ChangeSet, Door, Upload
 from feedback.reading import history_json, lead_json
 from feedback.record import TEST_FEEDBACK_ID, Entry, weigh
 from feedback.schema import compile_schema
+from feedback.standing import told
 from feedback.submission import Receipt
 from feedback.upload_api import upload_json
 from flows.examples import TEST_LEAD, example_body
@@ -32,6 +34,24 @@ CONTACT = {
     "email": "maria@example.com",
     "phone": "+15125550147",
 }
+QUALITY = Totals(
+    delivered=320,
+    with_feedback=280,
+    converted=40,
+    contacted=120,
+    no_contact=60,
+    bad_info=25,
+    duplicate=5,
+    not_interested=20,
+    returned=10,
+    quality_count=200,
+    quality_sum=760,
+    quality_squares=3100,
+    revenue=Decimal(60_000),
+    revenue_squares=100_000_000.0,
+    cost=Decimal(8_000),
+)
+TIMES = (0.5, 1.0, 1.5, 2.0, 3.0, 8.0)  # days to conversion
 NOT_SO = {"lead_id": TEST_LEAD, "outcome": "sold", "quality_score": 7}  # wrong on any flow
 
 
@@ -135,7 +155,6 @@ def _parties(call: ApiCall) -> dict[str, str]:
 
 
 def _source(call: ApiCall, price: str) -> Samples:
-    measure = {"value": 0.125, "count": 320, "low": 0.093153, "high": 0.165682}
     return {
         "source": _parties(call)["source"],
         "status": "active",
@@ -147,5 +166,5 @@ def _source(call: ApiCall, price: str) -> Samples:
         "base_price": price,
         "price_adjustment": "1",
         "price": price,
-        "quality": {"conversion_rate": measure},
+        "quality": told(QUALITY, TIMES, call.flow.decimals),
     }

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from feedback.batches import MAX_ROWS
+from feedback.metrics import UNITS
 from feedback.models import Door, Upload
 from feedback.present import COLUMN_OF
 from feedback.schema import FieldSpec, compile_schema
 from feedback.schema.values import OUTCOMES
+from feedback.standing import TOLD
 from flows.explanations import FAULTS, PROBLEMS
 from flows.models import Agreement, ConversionStatus, Flow
 from flows.offers import CONTACT
@@ -44,6 +46,12 @@ def money(flow: Flow) -> Json:
     """An amount as it is answered."""
     pattern = f"^[0-9]+\\.[0-9]{{{flow.decimals}}}$" if flow.decimals else "^[0-9]+$"
     return {"type": "string", "pattern": pattern, "description": f"In {flow.currency}."}
+
+
+def balance(flow: Flow) -> Json:
+    """An amount that may be less than nothing."""
+    amount = money(flow)
+    return {**amount, "pattern": amount["pattern"].replace("^", "^-?", 1)}
 
 
 def common() -> Json:
@@ -104,14 +112,8 @@ def of_sellers(flow: Flow) -> Json:
     return {
         "NewLead": _new_lead(flow),
         "LeadReceipt": _lead_receipt(flow),
-        "Measure": record(
-            {
-                "value": {"type": ["number", "null"]},
-                "count": COUNT,
-                "low": {"type": ["number", "null"], "description": "Of the 95 % interval."},
-                "high": {"type": ["number", "null"]},
-            }
-        ),
+        "Measure": _measure({"type": "number"}),
+        "MoneyMeasure": _measure(balance(flow)),
         "SourceState": _source_state(flow),
         "SourceAnswer": {"allOf": [ref("SourceState"), record({"as_of": TIME})]},
         "Routing": record({"as_of": TIME, "sources": listed("SourceState")}),
@@ -320,10 +322,18 @@ def _source_state(flow: Flow) -> Json:
             "base_price": money(flow),
             "price_adjustment": {**STRING, "description": "The price is the base price times this."},
             "price": money(flow),
-            "quality": {
-                "type": "object",
-                "additionalProperties": ref("Measure"),
-                "description": "By metric, over the last 30 days by delivery date; rates as fractions.",
-            },
+            "quality": record(
+                {name: ref("MoneyMeasure" if UNITS[name] == "money" else "Measure") for name in TOLD},
+                description="By metric, over the last 30 days by delivery date; rates as fractions, times in "
+                "days.",
+            ),
         }
+    )
+
+
+def _measure(value: Json) -> Json:
+    return record(
+        {"value": or_null(value), "count": COUNT, "low": or_null(value), "high": or_null(value)},
+        description="On how many it was measured, and the 95 % interval. Null: there is nothing to measure, "
+        "or there is no interval.",
     )

@@ -126,7 +126,7 @@ def test_a_change_is_seen(world, ask):
 def test_the_quality_is_what_the_provider_says(world, ask, monkeypatch):
     measure = {"value": 0.5, "count": 8, "low": 0.2, "high": 0.8}
     monkeypatch.setattr(
-        "flows.routing.quality_of", lambda sources: {world.source.pk: {"contact_rate": measure}}
+        "flows.routing.quality_of", lambda flow, sources: {world.source.pk: {"contact_rate": measure}}
     )
     assert ask(world.source.slug).json()["quality"] == {"contact_rate": measure}
 
