@@ -171,3 +171,17 @@ def allow(*roles: Role) -> Callable[[V], V]:
         return guarded  # type: ignore[return-value]
 
     return decorate
+
+
+def logged_in(view: V) -> V:
+    """Decorate a page that is about the person themselves, whatever their role, operators too."""
+
+    @functools.wraps(view)
+    def guarded(request: ActorRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return login_redirect(request)
+        response = view(request, *args, **kwargs)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return guarded  # type: ignore[return-value]

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import forms as allauth
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as webauthn
+from django import forms
 from django.forms import Form
 
 
@@ -46,3 +50,44 @@ class PasswordKeyForm(Plain, allauth.ResetPasswordKeyForm):
 
 class ReauthenticateForm(Plain, allauth.ReauthenticateForm):
     labels = {"password": "Password"}
+
+
+class WithCode(Plain):
+    """A code of an authenticator app, or a recovery code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs.update(autofocus=True, inputmode="numeric", maxlength=32)
+
+
+class CodeForm(WithCode, mfa.AuthenticateForm):
+    labels = {"code": "Code"}
+
+
+class ReauthenticateCodeForm(WithCode, mfa.ReauthenticateForm):
+    labels = {"code": "Code"}
+
+
+class ActivateTOTPForm(WithCode, totp.ActivateTOTPForm):
+    labels = {"code": "Code that the app shows"}
+
+
+class AddPasskeyForm(Plain, webauthn.AddWebAuthnForm):
+    """A passkey always opens the account by itself, so the device must check who holds it."""
+
+    labels = {"name": "Name"}
+    passwordless = forms.BooleanField(widget=forms.HiddenInput, initial=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].help_text = "By which you know it again: the device or the key ring it is on."
+        self.fields["name"].widget.attrs["maxlength"] = 60
+
+    def clean_name(self) -> str:
+        """Cut, never refused: the device holds the key already."""
+        return str(super().clean_name())[:60]
+
+
+class RenamePasskeyForm(Plain, webauthn.EditWebAuthnForm):
+    labels = {"name": "Name"}
+    name = forms.CharField(max_length=60)

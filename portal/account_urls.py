@@ -1,9 +1,10 @@
 """The few of allauth's pages that Leadloop uses: nobody signs up, a seller makes the accounts."""
 
 from allauth.account import views
-from django.urls import path, re_path, reverse_lazy
+from django.urls import include, path, re_path, reverse_lazy
 
 from portal import account_forms as forms
+from portal import security_views
 
 urlpatterns = [
     path("login/", views.LoginView.as_view(form_class=forms.LogInForm), name="account_login"),
@@ -37,4 +38,9 @@ urlpatterns = [
         views.password_reset_from_key_done,
         name="account_reset_password_from_key_done",
     ),
+    path("security/totp/qr.svg", security_views.totp_qr, name="totp-qr"),
+    path("security/", include("allauth.mfa.urls")),
+    path("sessions/", security_views.sessions, name="usersessions_list"),
+    path("sessions/end-others/", security_views.sessions_end_others, name="sessions-end-others"),
+    path("sessions/<int:pk>/end/", security_views.session_end, name="session-end"),
 ]

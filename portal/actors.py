@@ -30,6 +30,11 @@ def actor_for(membership: Membership) -> Actor:
     )
 
 
+def account_of(request: HttpRequest) -> User:
+    """The account of the one who is logged in, as it stands in the database."""
+    return User.objects.get(pk=request.user.pk or 0)
+
+
 def memberships_of(user: User) -> list[Membership]:
     """The user's memberships, oldest first, with their parties."""
     return list(user.memberships.select_related("user", "seller", "buyer").order_by("pk"))

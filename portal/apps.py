@@ -7,10 +7,14 @@ class PortalConfig(AppConfig):
     verbose_name = "People and parties"
 
     def ready(self) -> None:
-        from portal.access import SELLERS
+        from portal.access import BUYERS, SELLERS
         from portal.navigation import NavItem, register
 
-        register(NavItem("People", "admin:portal_membership_changelist", SELLERS, order=35, section="Set-up"))
+        register(
+            NavItem("Team", "team", BUYERS, order=20, section="Set-up"),
+            NavItem("Team", "team", SELLERS, order=34, section="Set-up"),
+            NavItem("People", "admin:portal_membership_changelist", SELLERS, order=35, section="Set-up"),
+        )
 
 
 class SellerAdminConfig(AdminConfig):

@@ -13,8 +13,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
+from portal import formats
 from portal.actors import actor_of
 from portal.errors import explained
+from portal.sessions import note_visit
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 log = logging.getLogger("leadloop.request")
@@ -44,13 +46,17 @@ class RequestIdMiddleware:
 
 
 def logged_path(request: HttpRequest) -> str:
-    """The path, without the value of a person's that is asked after: ``/exists/{list}/{value}``."""
+    """The path, without the value of a person's that is asked after (``/exists/{list}/{value}``) and without
+    the token of an invitation (``/join/{token}/``).
+    """
     parts = request.path.split("/", 3)
+    if parts[1] == "join":
+        return "/join/•••"
     return f"/exists/{parts[2]}/•••" if parts[1] == "exists" and len(parts) > 3 else request.path
 
 
 class ActorMiddleware:
-    """Set ``request.actor`` (looked up on first use) and the person's time zone."""
+    """Set ``request.actor`` (looked up on first use), the person's time zone and their formats."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -58,7 +64,8 @@ class ActorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
         if request.user.is_authenticated:
+            note_visit(request)
             zone = zoneinfo.ZoneInfo(request.actor.timezone)  # type: ignore[attr-defined]
-            with timezone.override(zone):
+            with timezone.override(zone), formats.using(request.user.formats):
                 return self.get_response(request)
         return self.get_response(request)

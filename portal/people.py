@@ -44,7 +44,7 @@ def invite(
     user = User.objects.filter(email__iexact=email).first()
     made = user is None
     if user is None:
-        user = User(username=_free_username(email), email=email)
+        user = User(username=free_username(email), email=email)
         user.set_unusable_password()
         user.save()
     membership = Membership(user=user, seller=seller, buyer=buyer, role=role)
@@ -64,7 +64,7 @@ def _refuse_second(membership: Membership) -> None:
         raise ValidationError({"email": "This person is in the list already. Change their role there."})
 
 
-def _free_username(email: str) -> str:
+def free_username(email: str) -> str:
     """The e-mail address, as people log in with it; an id where somebody else has it as their name."""
     name = email[:150]
     return new_id("usr") if User.objects.filter(username__iexact=name).exists() else name

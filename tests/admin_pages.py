@@ -31,7 +31,8 @@ from flows.models import (
     SuppressionEntry,
     SuppressionList,
 )
-from portal.models import Buyer, Membership, Seller, User
+from portal.access import Role
+from portal.models import Buyer, Invitation, Membership, Seller, User
 from tests.conftest import World
 
 
@@ -86,6 +87,9 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         Buyer: buyer,
         User: world.agent,
         Membership: Membership.objects.get(user=world.agent),
+        Invitation: Invitation.objects.create(
+            buyer=buyer, role=Role.BUYER_AGENT, email=f"{token}@new.test", digest=token, expires_at=now()
+        ),
         Flow: flow,
         Source: source,
         Agreement: Agreement.objects.get(flow=flow, buyer=buyer),

@@ -12,12 +12,14 @@ from typing import Any
 
 from feedback.models import Feedback, Upload
 from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Rule, Source
+from portal.models import Invitation, Membership
 
 Rows = dict[type, Any]
 Args = Callable[[Rows], tuple]
 
 SELLERS = frozenset({"owner", "analyst"})
 OWNER = frozenset({"owner"})
+MANAGERS = frozenset({"owner", "manager"})
 BUYERS = frozenset({"manager", "agent"})
 EVERYBODY = SELLERS | BUYERS
 READ = frozenset({"GET", "HEAD"})
@@ -95,6 +97,9 @@ PUBLIC: dict[str, dict[str, set[int]]] = {
     "account_reset_password_from_key": {method: {200} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")},
     "account_reset_password_from_key_done": {"GET": {200}, "HEAD": {200}},
     "guide-shared": {"GET": {404}, "HEAD": {404}},
+    "join": {method: {410} for method in (*READ, *POST)},
+    "mfa_authenticate": {method: {302} for method in (*READ, *POST, "PUT", "PATCH", "DELETE")},
+    "mfa_login_webauthn": {method: {302} for method in (*READ, *POST, "PUT")},
     # Its own way of answering: tests/feedback/test_leadconduit.py
     "suppression-exists": {"GET": {401}, "HEAD": {401}, "OPTIONS": {204}, "POST": {405}, "DELETE": {405}},
     "suppression-items": {"POST": {401}, "DELETE": {401}, "OPTIONS": {204}, "GET": {405}, "HEAD": {405}},
@@ -109,12 +114,41 @@ PUBLIC_ARGS: dict[str, tuple] = {
     "suppression-items-other": ("/returns",),
     "account_reset_password_from_key": ("1", "no-such-key"),
     "guide-shared": ("no-such-link",),
+    "join": ("no-such-token",),
+}
+
+# About the account of whoever is logged in: what they do not have is not there. Arguments by name.
+PERSONAL: dict[str, tuple] = {
+    "totp-qr": (),
+    "session-end": (987654321,),
+    "mfa_deactivate_totp": (),
+    "mfa_view_recovery_codes": (),
+    "mfa_download_recovery_codes": (),
+    "mfa_reauthenticate": (),
+    "mfa_reauthenticate_webauthn": (),
+    "mfa_edit_webauthn": (987654321,),
+    "mfa_remove_webauthn": (987654321,),
 }
 
 PAGES: dict[str, Page] = {
     "membership": Page(EVERYBODY, POST),
     "account_reauthenticate": Page(EVERYBODY, READ | POST | {"PUT"}),
     "account_change_password": Page(EVERYBODY, READ | POST | {"PUT"}),
+    "preferences": Page(EVERYBODY, READ | POST),
+    "preferences-keys": Page(EVERYBODY, POST),
+    "mfa_index": Page(EVERYBODY),
+    "mfa_activate_totp": Page(EVERYBODY, READ | POST | {"PUT", "PATCH", "DELETE"}),
+    "mfa_generate_recovery_codes": Page(EVERYBODY, READ | POST | {"PUT", "PATCH", "DELETE"}),
+    "mfa_list_webauthn": Page(EVERYBODY),
+    "mfa_add_webauthn": Page(EVERYBODY, READ | POST | {"PUT", "PATCH", "DELETE"}),
+    "usersessions_list": Page(EVERYBODY),
+    "sessions-end-others": Page(EVERYBODY, POST),
+    "team": Page(EVERYBODY),
+    "team-invite": Page(MANAGERS, POST),
+    "team-resend": Page(MANAGERS, POST, args=of(Invitation, "pk")),
+    "team-withdraw": Page(MANAGERS, POST, args=of(Invitation, "pk")),
+    "team-role": Page(MANAGERS, POST, args=of(Membership, "pk")),
+    "team-remove": Page(MANAGERS, READ | POST, args=of(Membership, "pk")),
     "lead-list": Page(BUYERS),
     "lead-detail": Page(BUYERS, args=of(Delivery)),
     "lead-edit": Page(BUYERS, READ | POST, args=of(Delivery)),

@@ -32,6 +32,7 @@ from tests.portal.routes import (
     BUYERS,
     MODELS,
     PAGES,
+    PERSONAL,
     PUBLIC,
     PUBLIC_ARGS,
     ROW_PAGES,
@@ -42,7 +43,7 @@ from tests.portal.routes import (
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 MARK = "ownmark"
 DONE = {200, 204, 302, 303, 304, 400, 409, 422}  # done, or something said about what was sent
-NOTED = "django_session|flows_requestlog"  # what a refused request may leave behind
+NOTED = "django_session|usersessions_usersession|flows_requestlog"  # what a refused request may leave behind
 WRITES = re.compile(rf'\s*(INSERT INTO|UPDATE|DELETE FROM) (?!"({NOTED})")', re.IGNORECASE)
 # The other people: their side, and whether they belong to the same seller.
 OTHERS = {
@@ -109,7 +110,7 @@ def walk(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, str]
 
 
 def known_routes() -> set[str]:
-    names = {*PUBLIC, *PAGES, *APIS, *ADMIN_PAGES, ADMIN_LOGOUT}
+    names = {*PUBLIC, *PAGES, *PERSONAL, *APIS, *ADMIN_PAGES, ADMIN_LOGOUT}
     for model, rights in MODELS.items():
         names |= {f"admin:{model}_{page}" for page in ("changelist", "add", *ROW_PAGES, *rights.actions)}
     return names
@@ -187,6 +188,21 @@ def test_a_page_is_open_to_its_people_only(name, rows, client_of):
                 assert MARK not in body(response), told
 
 
+@pytest.mark.parametrize("name", PERSONAL)
+def test_what_is_about_ones_own_account_asks_who_one_is_and_does_nothing_without(name, world, client_of):
+    address = reverse(name, args=PERSONAL[name])
+    for who in ("stranger", "owner", "manager", "agent"):
+        client = client_of(who)
+        for method in METHODS:
+            response, written = ask(client, method, address)
+            told = (who, method, response.status_code)
+            if who == "stranger":
+                assert_refused(response, written, {302, 405}, told)
+            else:
+                assert response.status_code in {302, 404, 405}, told
+                assert not written, told
+
+
 @pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.owned])
 def test_anothers_row_is_answered_like_one_that_is_not_there(name, rows, client_of):
     page = PAGES[name]
@@ -214,6 +230,7 @@ def test_a_public_page_answers_everybody(name, world, client_of):
     address = reverse(name, args=PUBLIC_ARGS.get(name, ()))
     for who in ("stranger", "owner", "manager"):
         client = client_of(who)
+        cache.clear()
         for method in METHODS:
             response, written = ask(client, method, address)
             assert not written
