@@ -49,6 +49,10 @@ class ObjectAction:
     ask: type[forms.Form] = forms.Form
     severe: bool = False
 
+    def form(self, request: HttpRequest, row: Any) -> forms.Form:
+        """What the action must know, with what was sent; one that depends on the row says so itself."""
+        return self.ask(request.POST if request.method == "POST" else None)
+
 
 def show_once(request: HttpRequest, site: admin.AdminSite, secret: Secret) -> HttpResponse:
     """The page that shows a secret: never stored by a browser, and nowhere here."""
@@ -88,7 +92,7 @@ class WithObjectActions(admin.ModelAdmin[M]):
 
     @sensitive_variables("told")
     def _ask_and_run(self, request: HttpRequest, action: ObjectAction, row: Any) -> HttpResponse:
-        form = action.ask(request.POST if request.method == "POST" else None)
+        form = action.form(request, row)
         if request.method == "POST" and form.is_valid():
             try:
                 with transaction.atomic():

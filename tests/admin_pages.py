@@ -28,6 +28,7 @@ from flows.models import (
     RequestLog,
     Rule,
     Source,
+    SourceChange,
     SuppressionEntry,
     SuppressionList,
 )
@@ -92,6 +93,9 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         ),
         Flow: flow,
         Source: source,
+        SourceChange: SourceChange.objects.create(
+            source=source, column="status", before="active", after="paused", reason=f"{token} reason", by="hand"
+        ),
         Agreement: Agreement.objects.get(flow=flow, buyer=buyer),
         ApiKey: key,
         Rule: rule,

@@ -8,6 +8,8 @@ from flows.admin import (
     outbox,
     requests,
     rules,
+    source_history,
+    sources,
     supply,
     suppression,
 )
@@ -20,6 +22,8 @@ __all__ = [
     "outbox",
     "requests",
     "rules",
+    "source_history",
+    "sources",
     "supply",
     "suppression",
 ]
