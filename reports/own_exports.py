@@ -1,4 +1,7 @@
-"""A buyer's own numbers as files: no units, no separators, rates as fractions, times in days."""
+"""A buyer's own numbers as files: no units, no separators, rates as fractions, times in days.
+
+Costs are what was paid less what was credited for returned leads.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,7 @@ def _by_week(numbers: OwnNumbers) -> Iterator[Any]:
 
 
 def _heads() -> list[str]:
-    return [*COUNTS, *METRICS, *(f"{name}_{end}" for name in ENDS for end in ("low", "high"))]
+    return [*COUNTS, "credited", *METRICS, *(f"{name}_{end}" for name in ENDS for end in ("low", "high"))]
 
 
 def _cells(line: Line, currency: str) -> list[str]:
@@ -73,7 +76,8 @@ def _cells(line: Line, currency: str) -> list[str]:
     measures = {name: line.measure(name) for name in METRICS}
     values = [_plain(measures[name].value, _places(name, currency)) for name in METRICS]
     ends = [_plain(each, _places(name, currency)) for name in ENDS for each in _ends(measures[name])]
-    return [*counts, *values, *ends]
+    credited = _plain(line.credited if line.priced else None, _places("cost", currency))
+    return [*counts, credited, *values, *ends]
 
 
 def _ends(measure: Measure) -> tuple[Decimal | None, Decimal | None]:

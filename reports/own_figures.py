@@ -56,7 +56,8 @@ def _spend(total: Line, currency: str) -> Figure:
     if cost.value is None:
         return Figure("cost", "Spend", currency, NONE, None, ("the seller does not show every price",))
     each = money(cost.value / cost.count, currency) if cost.count else ""
-    details = (f"{each} per lead" if each else "", leads(cost.count))
+    back = f"{money(total.credited, currency)} credited already taken off" if total.credited else ""
+    details = (f"{each} per lead" if each else "", leads(cost.count), back)
     return Figure("cost", "Spend", currency, money(cost.value, currency, whole=True), None, _said(details))
 
 

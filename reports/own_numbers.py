@@ -6,15 +6,17 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
 
-from feedback.metrics import Totals, measure, measure_days
+from feedback.metrics import NOTHING, Totals, measure, measure_days
 from flows.evidence import Measure
 from flows.models import Agreement, Delivery
 from portal.access import visible_to
 from reports import charts, queries
 from reports.charts import Chart, Week
 from reports.compliance import Kept, kept
+from reports.periods import Period
 from reports.scope import Question
 
 # Times are medians: of more leads than these, the latest are enough for a good one.
@@ -28,6 +30,7 @@ Times = dict[int, list[float]]
 class Line:
     """What one source brought, or all of them. ``priced``: whether the seller shows what the leads cost.
 
+    ``credited``: what the seller gave back for returned ones, so that the cost is what was really paid.
     ``to_contact``: days from delivery to the first contact.
     """
 
@@ -35,13 +38,14 @@ class Line:
     flow: str
     totals: Totals
     priced: bool = True
+    credited: Decimal = NOTHING
     to_contact: Sequence[float] = ()
 
     def measure(self, metric: str) -> Measure:
         """The metric on this line; nothing where it needs a price that is not shown."""
         if not self.priced and metric in ("cost", "margin", "roi", "cost_per_acquisition"):
             return Measure(None, 0)
-        return measure(metric, self.totals)
+        return measure(metric, replace(self.totals, cost=self.totals.cost - self.credited))
 
     @property
     def contact_time(self) -> Measure:
@@ -80,6 +84,7 @@ class OwnNumbers:
                 agreement.flow.name,
                 share.all,
                 agreement.shows_price,
+                self._credited(self.question.period, source.pk),
                 self._to_contact.get(source.pk, []),
             )
             if agreement.shows_source:
@@ -113,14 +118,21 @@ class OwnNumbers:
     def week_lines(self) -> list[tuple[Week, Line]]:
         """The weeks of the charts, newest first, each as a line."""
         priced = not self.unpriced
-        return [(week, Line("", "", week.totals, priced)) for week in reversed(self.weeks)]
+        return [
+            (week, Line("", "", week.totals, priced, self._credited(week.period)))
+            for week in reversed(self.weeks)
+        ]
 
     @cached_property
     def charts(self) -> tuple[Chart, ...]:
         currency = self.question.currency
         money = [charts.money_chart(self.weeks, currency, "revenue", "Revenue per week of delivery")]
         if not self.unpriced:
-            money.append(charts.money_chart(self.weeks, currency, "cost", "Spend per week of delivery"))
+            net = [
+                replace(week, totals=replace(week.totals, cost=line.measure("cost").value or NOTHING))
+                for week, line in reversed(self.week_lines)
+            ]
+            money.append(charts.money_chart(net, currency, "cost", "Spend per week of delivery"))
         return (
             charts.conversion_chart(self.weeks, ()),
             charts.contact_chart(self.weeks),
@@ -133,6 +145,21 @@ class OwnNumbers:
         asked = [self.agreements[flow.pk] for flow in self.question.flows]
         mine = visible_to(self.question.scope.actor, Delivery.objects.all())
         return kept(asked, mine, self.question.period, now=self.question.now, delays=self._delays)
+
+    def _credited(self, period: Period, source: int | None = None) -> Decimal:
+        """What was credited for the leads of those days, of one source or of all."""
+        return sum(
+            (
+                amount
+                for (of, day), amount in self._credits.items()
+                if source in (None, of) and period.first <= day <= period.last
+            ),
+            NOTHING,
+        )
+
+    @cached_property
+    def _credits(self) -> dict[tuple[int, dt.date], Decimal]:
+        return queries.credited(self.question, charts.span(self.question.period))
 
     @property
     def _to_contact(self) -> Times:
@@ -163,5 +190,6 @@ def _merged(lines: Sequence[Line]) -> Line:
         lines[0],
         totals=sum((line.totals for line in lines), Totals()),
         priced=all(line.priced for line in lines),
+        credited=sum((line.credited for line in lines), NOTHING),
         to_contact=[each for line in lines for each in line.to_contact],
     )

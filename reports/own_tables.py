@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from flows.schedules import in_words
 from reports.own_numbers import Line, OwnNumbers
-from reports.words import NONE, day, interval, leads, percent, span, span_interval, value_of
+from reports.words import NONE, day, interval, leads, money, percent, span, span_interval, value_of
 
 Cell = tuple[str, str, str]  # label, text, small print
 
@@ -59,7 +59,13 @@ COLUMNS = (
     _metric("Contact", "contact_rate"),
     _metric("Conversion", "conversion_rate"),
     _metric("Returned", "return_rate"),
-    _metric("Spend", "cost"),
+    Column(
+        "Spend",
+        lambda line, currency: value_of("cost", line.measure("cost"), currency),
+        lambda line, currency: (
+            f"after {money(line.credited, currency)} credited" if line.credited and line.priced else ""
+        ),
+    ),
     _metric("Revenue", "revenue"),
     _metric("Per acquisition", "cost_per_acquisition"),
     _metric("ROI", "roi"),
@@ -102,9 +108,9 @@ def _cells(line: Line, columns: Sequence[Column], numbers: OwnNumbers) -> tuple[
 
 
 def _heads(columns: Sequence[Column], numbers: OwnNumbers) -> tuple[str, ...]:
-    money = {"Spend", "Revenue", "Per acquisition"}
+    in_money = {"Spend", "Revenue", "Per acquisition"}
     currency = numbers.question.currency
-    return tuple(f"{each.label}, {currency}" if each.label in money else each.label for each in columns)
+    return tuple(f"{each.label}, {currency}" if each.label in in_money else each.label for each in columns)
 
 
 @dataclass(frozen=True, slots=True)

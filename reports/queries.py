@@ -6,8 +6,9 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
-from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Q, QuerySet, Sum, Value, When
 
 from feedback.cells import totals_of_cells, totals_of_deliveries
 from feedback.measures_of import (
@@ -18,7 +19,7 @@ from feedback.measures_of import (
     delivered_between,
 )
 from feedback.metrics import Totals
-from feedback.models import SourceDay
+from feedback.models import Credit, SourceDay
 from flows.models import Alert, Decision, Delivery
 from flows.survival import Curve
 from portal.access import visible_to
@@ -146,6 +147,17 @@ def delivered(question: Question) -> QuerySet[Delivery]:
     visible, period = visible_to(question.scope.actor, Delivery.objects.all()), question.period
     rows = delivered_between(visible, [each.pk for each in question.sources], period.first, period.last)
     return rows.filter(buyer=question.buyer) if question.buyer else rows
+
+
+def credited(question: Question, period: Period) -> dict[tuple[int, dt.date], Decimal]:
+    """What was credited for returned leads, per source and delivery day, whenever it was booked."""
+    rows = visible_to(question.scope.actor, Credit.objects.all()).filter(
+        request__delivery__source__in=[each.pk for each in question.sources],
+        request__delivery__delivered_on__range=(period.first, period.last),
+    )
+    keys = ("request__delivery__source_id", "request__delivery__delivered_on")
+    sums = rows.order_by().values_list(*keys).annotate(sum=Sum("amount"))
+    return {(source, day): amount for source, day, amount in sums}
 
 
 def active(question: Question) -> QuerySet[Delivery]:

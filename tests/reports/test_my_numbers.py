@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
+from feedback.models import Credit, ReturnMessage, ReturnRequest
 from flows.models import Agreement, Delivery
 from tests import factories as make
 from tests.reports.conftest import NOW, learn, sell
@@ -136,6 +137,35 @@ def test_hidden_prices_are_told_in_no_number(world, as_user, market):
     assert "Spend per week" not in text
     for row in [*file(client), *file(client, "?by=week")]:
         assert {row[each] for each in ("cost", "cost_per_acquisition", "margin", "roi", "roi_low")} == {""}
+
+
+def test_what_was_credited_is_taken_off_the_cost(world, as_user, market):
+    """20.00 of 500.00 came back for a returned lead, and of another one it was given and taken back."""
+    first, second = Delivery.objects.filter(buyer=world.buyer, outcome="returned")[:2]
+    credit(first, "20.00")
+    undone = credit(second, "20.00")
+    credit(second, "-20.00", kind="reversal", reverses=undone)
+    client = as_user(world.agent)
+    text = page(client)
+    assert "Spend USD $480.00 $19.20 per lead · 25 leads · $20.00 credited already taken off" in text
+    assert "Cost per acquisition USD $120.00" in text
+    assert sum(Decimal(row["cost"]) for row in file(client)) == 480
+    assert sum(Decimal(row["credited"]) for row in file(client, "?by=week")) == 20
+    agree(world, shows_price=False)
+    assert {row["credited"] for row in file(client)} == {""}
+    assert "credited" not in page(client)
+
+
+def credit(delivery, amount: str, **more) -> Credit:
+    """An entry of the ledger, on a request of its own where the lead has none."""
+    asked = ReturnRequest.objects.filter(delivery=delivery).first() or ReturnRequest.objects.create(
+        delivery=delivery, flow=delivery.flow, buyer=delivery.buyer, reason="Wrong number", due_at=NOW
+    )
+    said = ReturnMessage.objects.create(request=asked, act="credited", side="seller")
+    terms = {"kind": "credit", "currency": "USD", "booked_on": NOW.date(), **more}
+    return Credit.objects.create(
+        request=asked, flow=delivery.flow, buyer=delivery.buyer, amount=Decimal(amount), message=said, **terms
+    )
 
 
 def test_the_time_to_the_first_contact_is_a_median(world, as_user):
