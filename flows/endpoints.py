@@ -51,6 +51,14 @@ def switch_off(endpoint: Endpoint) -> None:
     endpoint.save(update_fields=["enabled"])
 
 
+@transaction.atomic
+def delete(endpoint: Endpoint, *, now: dt.datetime) -> None:
+    """Delete it with all that was sent or waits, and let no alert of it stand."""
+    condition = _condition(endpoint)
+    endpoint.delete()
+    clear(endpoint.seller_id, condition, now=now, why="It was deleted.")
+
+
 def given_up(endpoint: Endpoint) -> QuerySet[OutboxMessage]:
     """Its dead letters."""
     return OutboxMessage.objects.filter(endpoint=endpoint, status=OutboxMessage.Status.DEAD)

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from flows import endpoints, transports
 from flows.egress import EgressError
+from flows.locks import locked
 from flows.models import Attempt, OutboxMessage
 from flows.transports import GONE, AnsweredError, PermanentError, Sent, ServerAwayError
 
@@ -192,6 +193,8 @@ def _send(message: OutboxMessage) -> _Try:
 @transaction.atomic
 def _note(message: OutboxMessage, result: _Try, now: dt.datetime) -> bool:
     """Write down what came of it: log, message and endpoint in one transaction; → whether it left."""
+    if not locked(OutboxMessage.objects.filter(pk=message.pk)).first():
+        return result.error is None  # deleted meanwhile, with its endpoint
     _log(message, result, now)
     if result.error is None:
         _close(message, status=Status.DONE, done_at=now, last_error="")

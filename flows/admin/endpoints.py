@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from flows import egress, events, signing
 from flows.admin.forms import code, pill
 from flows.admin.resending import resend_page
-from flows.endpoints import switch_off, switch_on
+from flows.endpoints import delete, switch_off, switch_on
 from flows.models import Endpoint, OutboxMessage
 from portal.capped import CappedCount, capped
 from portal.object_actions import ObjectAction, Secret, show_once
@@ -182,6 +182,15 @@ class EndpointAdmin(ScopedModelAdmin[Endpoint]):
         if not change:
             obj.secret = signing.new_salt()
         super().save_model(request, obj, form, change)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Its messages and their log go with it, by the thousand: counted, not listed."""
+        count = OutboxMessage.objects.filter(endpoint__in=objs).count()
+        kinds = {"endpoint": len(objs), "messages": count} if count else {"endpoint": len(objs)}
+        return [str(each) for each in objs], kinds, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
+        delete(obj, now=timezone.now())
 
     @sensitive_variables()
     def response_add(

@@ -12,8 +12,9 @@ from django.core import serializers
 from django.urls import reverse
 from django.utils.timezone import now
 
-from flows import events, signing
-from flows.models import Attempt, Endpoint, OutboxMessage
+from flows import endpoints, events, signing
+from flows.models import Alert, Attempt, Endpoint, OutboxMessage
+from flows.transports import AnsweredError
 from portal import egress_allow
 from tests.admin_pages import faults, filled, url
 
@@ -147,6 +148,33 @@ def test_it_is_switched_off_and_on(client, endpoint):
     client.post(url(endpoint, "on"))
     endpoint.refresh_from_db()
     assert (endpoint.enabled, endpoint.disabled_reason, endpoint.failing_since) == (True, "", None)
+
+
+def test_once_it_is_deleted_no_alert_stands_of_it(client, world, endpoint):
+    """At once, and told as such; with what was sent and what waits for it."""
+    other = make_endpoint(world, name="Other")
+    for each in (endpoint, other):
+        message = make_message(each)
+        Attempt.objects.create(message=message, ok=False, status_code=410)
+        endpoints.failed(each, AnsweredError(410, ""), now=now())
+    assert Alert.objects.filter(resolved_at=None).count() == 2
+    page = url(endpoint, "delete")
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"post": "yes"}).status_code == 302
+    assert list(Endpoint.objects.all()) == [other]
+    standing = Alert.objects.get(resolved_at=None, condition__startswith="endpoint:")
+    assert standing.condition == f"endpoint:{other.pk}"
+    told = Alert.objects.get(resolves__condition=f"endpoint:{endpoint.pk}")
+    assert (told.title, told.body) == ("Resolved: Endpoint “CRM” was switched off", "It was deleted.")
+    assert not OutboxMessage.objects.filter(endpoint=None, kind="webhook").exists()
+
+
+def test_several_are_not_deleted_at_once(client, world, endpoint):
+    client.post(
+        url(Endpoint, "changelist"),
+        {"action": "delete_selected", "post": "yes", "_selected_action": [endpoint.pk]},
+    )
+    assert Endpoint.objects.exists()
 
 
 # --- What was sent, and what was not ----------------------------------------------------------------

@@ -319,6 +319,20 @@ def test_nothing_is_sent_within_a_transaction(world, endpoint, receiver, monkeyp
     assert open_ == [False]
 
 
+def test_an_endpoint_that_is_deleted_meanwhile_stops_no_sweep(world, endpoint, receiver, monkeypatch):
+    other = make_endpoint(world, receiver.url)
+    emit(world)
+    wait = outbox.wait
+
+    def waiting(*args, **kwargs):
+        Endpoint.objects.filter(pk=endpoint.pk).delete()
+        return wait(*args, **kwargs)
+
+    monkeypatch.setattr(outbox, "wait", waiting)
+    assert deliver() == 2
+    assert [(each.endpoint, each.status) for each in OutboxMessage.objects.all()] == [(other, "done")]
+
+
 def test_a_transport_asks_the_database_nothing(world, endpoint, receiver, django_assert_num_queries):
     emit(world)
     message = OutboxMessage.objects.select_related("endpoint").get()
