@@ -6,11 +6,17 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import OuterRef, QuerySet
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -18,84 +24,30 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 
-from flows.admin.forms import LinesField
-from flows.models import Source, SuppressionEntry, SuppressionList
-from flows.suppression import Origin, add_all, in_force, read_value
+from flows.admin.suppression_forms import EntryForm, ImportForm, ListForm
+from flows.models import SuppressionEntry, SuppressionList
+from flows.suppression import Origin, add_all, expire, in_force
 from flows.suppression_files import Imported, import_values, list_csv, refused_csv
-from portal.access import visible_to
 from portal.capped import CappedCount, capped
-from portal.scoped_admin import ScopedForm, ScopedModelAdmin
+from portal.object_actions import ObjectAction
+from portal.scoped_admin import ScopedModelAdmin, actor_of_request
 
-MOST_LINES = 5_000
-Kind = SuppressionEntry.Kind
-
-
-class ListForm(ScopedForm[SuppressionList]):
-    """The list, and values to put on it."""
-
-    values = LinesField(
-        rows=8,
-        label="Add to the list",
-        help_text=f"E-mail addresses and phone numbers, one a line, at most {MOST_LINES:,} at a time. "
-        "(512) 555-1212 and +15125551212 are one.",
-    )
-    reason = forms.CharField(required=False, max_length=255, help_text="Noted with each of them.")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        lines = cleaned.get("values") or []
-        if len(lines) > MOST_LINES:
-            self.add_error("values", f"{len(lines):,} lines. Give at most {MOST_LINES:,} at a time.")
-        else:
-            cleaned["read"] = self._read(lines, cleaned.get("country") or "US")
-        return cleaned
-
-    def _read(self, lines: list[str], country: str) -> list[tuple[str, str]]:
-        read, wrong = [], []
-        for line in lines:
-            try:
-                read.append(read_value(line, country))
-            except ValidationError:
-                wrong.append(line[:60])
-        if wrong:
-            shown = ", ".join(wrong[:5]) + (" …" if len(wrong) > 5 else "")
-            self.add_error(
-                "values", f"Neither an e-mail address nor a phone number: {shown}. Nothing was added."
-            )
-        return read
-
-
-class ImportForm(forms.Form):
-    """A file of values, and what to do with it."""
-
-    file = forms.FileField(
-        help_text="CSV, or one value a line. A first line may name the columns email, phone or value."
-    )
-    reason = forms.CharField(required=False, max_length=255, help_text="Noted with each value.")
-    expires_days = forms.IntegerField(
-        required=False,
-        min_value=1,
-        max_value=3650,
-        label="For how many days",
-        help_text="After them the values may be bought again. Empty: for good.",
-    )
-    do = forms.ChoiceField(
-        label="What to do",
-        widget=forms.RadioSelect,
-        initial="look",
-        choices=[
-            ("look", "Only say what would be added"),
-            ("add", "Add the values"),
-            ("refused", "Give me the lines that cannot be read, as a file"),
-        ],
-    )
+MOST_SHOWN = 50
+GONE = "may be bought again from now on"
 
 
 def _said(found: Imported) -> str:
-    return (
+    said = (
         f"{found.added:,} new, {found.standing:,} on the list already, "
-        f"{len(found.refused):,} neither an e-mail address nor a phone number nor a source."
+        f"{len(found.refused) - found.untimed:,} neither an e-mail address nor a phone number nor a source."
     )
+    if found.repeated:
+        said += f" {found.repeated:,} named more than once in the file."
+    if found.over:
+        said += f" {found.over:,} left out, as their time is over."
+    if found.untimed:
+        said += f" {found.untimed:,} with a time that cannot be read: write 2026-11-05 or 2026-11-05T14:00."
+    return said
 
 
 def _as_file(lines: Iterable[str], name: str) -> StreamingHttpResponse:
@@ -174,7 +126,10 @@ class SuppressionListAdmin(ScopedModelAdmin[SuppressionList]):
             return HttpResponseRedirect(self.address(row))
         context = {**self.admin_site.each_context(request), "title": "Import a file", "opts": self.opts}
         context |= {"form": form, "row": row, "back": self.address(row), "found": found}
-        context |= {"said": _said(found) if found else "", "refused": found.refused[:50] if found else []}
+        context |= {
+            "said": _said(found) if found else "",
+            "refused": found.refused[:MOST_SHOWN] if found else [],
+        }
         return TemplateResponse(request, "admin/flows/suppression_import.html", context)
 
     def _read(self, form: ImportForm, row: SuppressionList) -> Imported | None:
@@ -217,35 +172,6 @@ class SuppressionListAdmin(ScopedModelAdmin[SuppressionList]):
         return format_html('<a href="{}?list__id__exact={}">{} entries</a>', url, row.pk, self.entries(row))
 
 
-class EntryForm(ScopedForm[SuppressionEntry]):
-    """One value, normalised before it is stored or compared."""
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        kind, value, target = (cleaned.get(name) for name in ("kind", "value", "list"))
-        if kind and value and target:
-            try:
-                cleaned["value"] = self._normalised(kind, value, target)
-            except ValidationError as error:
-                self.add_error("value", error)
-        return cleaned
-
-    def _normalised(self, kind: str, value: str, target: SuppressionList) -> str:
-        if kind == Kind.SOURCE:
-            return self._source(value.strip(), target)
-        read_kind, read = read_value(value.strip(), target.country)
-        if read_kind != kind:
-            raise ValidationError("This value is of the other kind.")
-        return read
-
-    def _source(self, value: str, target: SuppressionList) -> str:
-        flow, _, slug = value.partition("/")
-        sources = visible_to(self.actor, Source.objects.filter(flow__seller=target.seller_id))
-        if not sources.filter(flow__public_id=flow, slug=slug).exists():
-            raise ValidationError("Write a source as flow id/slug, such as flw_…/facebook.")
-        return value
-
-
 class ExpiredFilter(admin.SimpleListFilter):
     """Whether an entry still holds."""
 
@@ -260,9 +186,18 @@ class ExpiredFilter(admin.SimpleListFilter):
         return queryset.filter(expires_at__lte=timezone.now()) if self.value() == "no" else queryset
 
 
+def _expire(request: HttpRequest, entry: SuppressionEntry, answers: dict[str, Any]) -> str:
+    expire(SuppressionEntry.objects.filter(pk=entry.pk))
+    return f"Expired: {entry.value} {GONE}."
+
+
+def _holds(entry: SuppressionEntry) -> bool:
+    return entry.expires_at is None or entry.expires_at > timezone.now()
+
+
 @admin.register(SuppressionEntry)
 class SuppressionEntryAdmin(ScopedModelAdmin[SuppressionEntry]):
-    """Single values. They are added and removed, never rewritten."""
+    """Single values. They are added, ended and removed, never rewritten."""
 
     list_display = ("value", "kind", "list", "reason", "origin", "added_at", "until")
     list_filter = ("list", "kind", "origin", ExpiredFilter)
@@ -275,7 +210,43 @@ class SuppressionEntryAdmin(ScopedModelAdmin[SuppressionEntry]):
     fields = ("list", "kind", "value", "reason", "expires_at")
     may_change = False
     may_delete_many = True
+    actions = ("expire_many",)
+    object_actions = (
+        ObjectAction(
+            "expire",
+            "Expire now",
+            "It holds no longer: leads with this value are bought again. It stays in sight for 30 days.",
+            _expire,
+            _holds,
+            severe=True,
+        ),
+    )
     empty_hint = "Nothing is suppressed. Rules put returned contacts here; you add values on a list's page."
+
+    def may_act(self, request: HttpRequest, row: Any) -> bool:
+        return actor_of_request(request).may_configure
+
+    def save_model(self, request: HttpRequest, obj: SuppressionEntry, form: Any, change: bool) -> None:
+        """As every value comes onto a list: one who adds at a time, and endpoints are told."""
+        value = (obj.kind, obj.value)
+        add_all(obj.list, [value], reason=obj.reason, origin=Origin.PERSON, expires_at=obj.expires_at)
+        obj.pk = obj.list.entries.values_list("pk", flat=True).get(kind=obj.kind, value=obj.value)
+
+    @admin.action(description="Expire the selected entries now …", permissions=["delete"])
+    def expire_many(self, request: HttpRequest, queryset: QuerySet[SuppressionEntry]) -> HttpResponse | None:
+        """Ask, showing the first of them; then do it."""
+        rows = in_force(SuppressionEntry.objects.filter(pk__in=queryset.values("pk"))).order_by("-pk")
+        if "apply" in request.POST:
+            count = expire(rows)
+            self.message_user(request, f"Expired: {count:,}. What they name {GONE}.", messages.SUCCESS)
+            return None
+        context = {**self.admin_site.each_context(request), "title": "Expire entries now", "opts": self.opts}
+        context |= {"count": rows.count(), "rows": rows[:MOST_SHOWN], "gone": GONE}
+        context |= {
+            "ticked": request.POST.getlist("_selected_action"),
+            "all": request.POST.get("select_across"),
+        }
+        return TemplateResponse(request, "admin/flows/suppressionentry/expire.html", context)
 
     @admin.display(description="Until", ordering="expires_at")
     def until(self, row: SuppressionEntry) -> str:

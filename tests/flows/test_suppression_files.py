@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from flows import suppression_files
 from flows.models import SuppressionList
 from flows.suppression import add_all
 from tests.admin_pages import url
@@ -91,6 +93,65 @@ def test_a_large_file_takes_few_queries(send, returns, django_assert_max_num_que
     with django_assert_max_num_queries(150):
         send(content)
     assert returns.entries.count() == 6_000
+
+
+@pytest.mark.parametrize("do", ["look", "add"])
+def test_what_the_look_says_is_what_is_added(send, returns, monkeypatch, do):
+    """Also where a value stands in a later part of the file again."""
+    monkeypatch.setattr(suppression_files, "CHUNK", 2)
+    add_all(returns, [("email", "c@example.com")], origin="person")
+    page = send("a@example.com\nb@example.com\nA@example.com\nc@example.com\nb@example.com\n", do=do).text
+    assert "2 new, 1 on the list already, 0 neither" in page
+    assert "2 named more than once in the file" in page
+    assert standing(returns) == {"c@example.com"} | (
+        {"a@example.com", "b@example.com"} if do == "add" else set()
+    )
+
+
+def ends(listed: SuppressionList) -> dict[str, dt.datetime | None]:
+    return dict(listed.entries.values_list("value", "expires_at"))
+
+
+def test_an_export_comes_back_as_it_was(send, returns, world, as_user):
+    now = timezone.now()
+    for name, until in (("good", None), ("soon", now + dt.timedelta(days=3)), ("gone", now)):
+        add_all(returns, [("email", f"{name}@example.com")], origin="file", expires_at=until)
+    before = {value: until for value, until in ends(returns).items() if value != "gone@example.com"}
+    exported = as_user(world.owner).get(url(returns, "export")).getvalue()
+    returns.entries.all().delete()
+    for do in ("look", "add"):
+        page = send(exported, do=do).text
+        assert "2 new, 0 on the list already, 0 neither" in page
+        assert "1 left out, as their time is over" in page
+    assert ends(returns) == before
+
+
+def test_each_line_says_until_when_and_the_form_speaks_for_the_others(send, returns, world):
+    day = timezone.now().date() + dt.timedelta(days=9)
+    content = f"email;until\na@example.com;{day}\nb@example.com;\na@example.com;{day}T12:00:00Z\n"
+    send(content, expires_days="30")
+    noon = dt.datetime.combine(day, dt.time(12), dt.UTC)
+    found = ends(returns)
+    assert found["a@example.com"] == noon  # the longer of the two
+    assert (found["b@example.com"] - timezone.now()).days in (29, 30)
+
+
+@pytest.mark.parametrize("until", ["tomorrow", "31/12/2030", "9999-12-31T23:59:59-12:00", "0001-01-01"])
+def test_a_time_that_cannot_be_read_is_not_for_good(send, returns, until):
+    content = f"value,expires_at\na@example.com,{until}\nnobody,{until}\n"
+    page = send(content).text
+    assert "0 new, 0 on the list already, 1 neither" in page
+    assert "1 with a time that cannot be read" in page
+    assert not standing(returns)
+    rows = list(csv.reader(io.StringIO(send(content, do="refused").getvalue().decode())))
+    assert rows[:2] == [["value", "line", "expires_at"], ["a@example.com", "2", until]]
+    assert "until" in send(content, do="look").text
+
+
+def test_nothing_is_shortened_by_a_file(send, returns):
+    add_all(returns, [("email", "a@example.com")], origin="person")
+    send("value,expires_at\na@example.com,2099-01-01\n")
+    assert ends(returns) == {"a@example.com": None}
 
 
 def test_a_list_is_exported_without_formulas(returns, world, as_user):

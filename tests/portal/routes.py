@@ -231,7 +231,7 @@ MODELS: dict[str, Admin] = {
     "flows_apikey": Admin("add change", actions=("rotate", "revoke")),
     "flows_rule": Admin("add change delete"),
     "flows_suppressionlist": Admin("add change delete", actions=("import", "export")),
-    "flows_suppressionentry": Admin("add delete"),
+    "flows_suppressionentry": Admin("add delete", actions=("expire",)),
     "flows_decision": Admin(),
     "flows_alert": Admin(),
     "flows_alertsettings": Admin("change"),
