@@ -18,9 +18,9 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from flows import endpoints, transports
-from flows.egress import EgressError
 from flows.locks import locked
 from flows.models import Attempt, OutboxMessage
+from flows.targets import EgressError
 from flows.transports import GONE, AnsweredError, PermanentError, Sent, ServerAwayError
 
 LONGEST_ATTEMPT = 60.0  # seconds; what has not ended then counts as failed

@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_variables
 
-from flows import egress, events, signing
+from flows import events, signing, targets
 from flows.admin.forms import code, pill
 from flows.admin.resending import resend_page
 from flows.endpoints import delete, switch_off, switch_on
@@ -42,7 +42,7 @@ class EndpointForm(ScopedForm[Endpoint]):
     )
     url = forms.CharField(
         label="Address",
-        max_length=egress.LONGEST_URL,
+        max_length=targets.LONGEST_URL,
         help_text="https://…, as it can be reached from outside. It is looked up and checked anew at each "
         "sending; a redirect counts as a failure.",
         widget=forms.TextInput(attrs={"size": 60, "inputmode": "url", "autocomplete": "off"}),
@@ -58,8 +58,8 @@ class EndpointForm(ScopedForm[Endpoint]):
     def clean_url(self) -> str:
         url: str = self.cleaned_data["url"]
         try:
-            egress.target_of(url)
-        except egress.BlockedError as blocked:
+            targets.target_of(url)
+        except targets.BlockedError as blocked:
             raise ValidationError(str(blocked)) from None
         return url
 

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import egress
+from flows import egress, targets
 from portal import egress_allow
 from tests.receiver import CERTIFICATE, answer, dripping, receiving, silent
 
@@ -26,6 +26,11 @@ INWARD = [
     "127.0.0.1",
     "127.8.8.8",
     "169.254.169.254",
+    "100.100.100.200",  # Alibaba Cloud's metadata
+    "168.63.129.16",  # Azure's wire server: public by its number
+    "161.26.0.10",  # IBM Cloud's services: public by their numbers
+    "166.8.0.1",
+    "166.11.255.254",
     "172.16.0.1",
     "172.31.255.255",
     "192.0.0.8",
@@ -104,14 +109,14 @@ def send(url, body=b"{}", headers=None):
 @pytest.mark.parametrize("address", INWARD)
 def test_an_inward_address_is_not_called(address, no_connection):
     host = f"[{address}]" if ":" in address else address
-    with pytest.raises(egress.BlockedError, match="not a public address"):
+    with pytest.raises(targets.BlockedError, match="not a public address"):
         send(f"http://{host}/")
 
 
 @pytest.mark.parametrize("address", INWARD)
 def test_nor_a_name_that_leads_there(address, leads_to, no_connection):
     asked = leads_to(PUBLIC, address)
-    with pytest.raises(egress.BlockedError, match="not a public address") as blocked:
+    with pytest.raises(targets.BlockedError, match="not a public address") as blocked:
         send("https://hooks.example.com/")
     assert asked == ["hooks.example.com"]
     assert address not in str(blocked.value)  # that would map the network inside
@@ -119,7 +124,7 @@ def test_nor_a_name_that_leads_there(address, leads_to, no_connection):
 
 def test_an_address_with_a_zone_is_inward(leads_to, no_connection):
     leads_to("fe80::1%eth0")
-    with pytest.raises(egress.BlockedError):
+    with pytest.raises(targets.BlockedError):
         send("https://hooks.example.com/")
 
 
@@ -144,6 +149,14 @@ def test_an_address_with_a_zone_is_inward(leads_to, no_connection):
         ("http://localhost/", "this machine"),
         ("http://a.localhost/", "this machine"),
         ("http://[::1/", "brackets"),
+        ("http://[v1.example]/", "brackets"),
+        ("http://[v1.fe80::1]/", "brackets"),
+        ("http://[V7.a:b]/", "brackets"),
+        ("http://[127.0.0.1]/", "brackets"),
+        ("http://[example.com]:8080/", "brackets"),
+        ("http://[2606:2800:21f::1]example.com/", "brackets"),
+        ("http://example.com[2606:2800:21f::1]/", "brackets"),
+        ("http://[gggg::1]/", "neither a host name|brackets"),
         ("http://①②⑦.0.0.1/", "plain characters"),
         ("http://example.com\\@127.0.0.1/", "plain characters"),
         ("http://exam ple.com/", "plain characters"),
@@ -155,13 +168,17 @@ def test_an_address_with_a_zone_is_inward(leads_to, no_connection):
         ("example.com", "begin with"),
         ("http://example.com:0x50/", "port"),
         ("http://example.com:99999/", "port"),
+        ("http://example.com:0/", "port"),
+        ("http://example.com:00/", "port"),
+        ("https://[2606:2800:21f::1]:0/", "port"),
+        ("http://example.com:80:90/", "brackets|port"),
         ("http://example.com:25/", "Port 25"),
         ("http://example.com:22/", "Port 22"),
     ],
 )
 def test_an_odd_address_is_refused_without_a_look_up(url, why, leads_to, no_connection):
     asked = leads_to(PUBLIC)
-    with pytest.raises(egress.BlockedError, match=why):
+    with pytest.raises(targets.BlockedError, match=why):
         send(url)
     assert asked == []
 
@@ -178,20 +195,20 @@ def test_an_odd_address_is_refused_without_a_look_up(url, why, leads_to, no_conn
     ],
 )
 def test_a_public_address_is_taken_as_it_is(url, authority, path):
-    target = egress.target_of(url)
+    target = targets.target_of(url)
     assert (target.authority, target.path) == (authority, path)
 
 
 @given(st.ip_addresses())
 def test_what_is_not_global_is_never_public(ip):
-    assert ip.is_global or not egress.is_public(ip)
+    assert ip.is_global or not targets.is_public(ip)
 
 
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_in_an_ipv6_one_is_never_public(ip):
     for prefix in ("::ffff:0:0", "::", "64:ff9b::", "::ffff:0:0:0"):
-        assert not egress.is_public(ipaddress.IPv6Address(prefix) + int(ip))
-    assert not egress.is_public(ipaddress.IPv6Address("2002::") + (int(ip) << 80))
+        assert not targets.is_public(ipaddress.IPv6Address(prefix) + int(ip))
+    assert not targets.is_public(ipaddress.IPv6Address("2002::") + (int(ip) << 80))
 
 
 # --- To just that one ------------------------------------------------------------------------------
@@ -205,7 +222,7 @@ def test_a_name_is_looked_up_once_and_that_answer_is_called(leads_to, monkeypatc
         raise ConnectionRefusedError(111, "Connection refused")
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    with pytest.raises(egress.EgressError, match="Connection refused"):
+    with pytest.raises(targets.EgressError, match="Connection refused"):
         send("http://hooks.example.com:8080/")
     assert (asked, called) == (["hooks.example.com"], [(PUBLIC, 8080)])
 
@@ -222,14 +239,14 @@ def test_a_name_without_an_address(monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(egress, "resolve", unknown)
-    with pytest.raises(egress.EgressError, match="no host"):
+    with pytest.raises(targets.EgressError, match="no host"):
         send("https://hooks.example.com/")
 
 
 def test_a_look_up_that_takes_too_long(monkeypatch):
     monkeypatch.setattr(egress, "TOTAL_SECONDS", 0.1)
     monkeypatch.setattr(egress, "resolve", lambda host, port: time.sleep(1))
-    with pytest.raises(egress.EgressError, match="too long"):
+    with pytest.raises(targets.EgressError, match="too long"):
         send("https://hooks.example.com/")
 
 
@@ -266,7 +283,7 @@ def secure(settings, leads_to, monkeypatch):
 def test_the_certificate_is_checked_against_the_name(secure):
     assert send(f"https://hooks.example.com:{secure.port}/").status == 200
     assert secure.server_names == ["hooks.example.com"]
-    with pytest.raises(egress.EgressError, match=r"certificate of other\.example\.com"):
+    with pytest.raises(targets.EgressError, match=r"certificate of other\.example\.com"):
         send(f"https://other.example.com:{secure.port}/")
     assert len(secure.requests) == 1
 
@@ -274,7 +291,7 @@ def test_the_certificate_is_checked_against_the_name(secure):
 def test_a_certificate_that_nobody_vouches_for(secure, monkeypatch):
     untrusting = ssl.create_default_context()
     monkeypatch.setattr(egress, "tls_context", lambda: untrusting)
-    with pytest.raises(egress.EgressError, match="certificate"):
+    with pytest.raises(targets.EgressError, match="certificate"):
         send(f"https://hooks.example.com:{secure.port}/")
 
 
@@ -294,7 +311,7 @@ def test_all_of_it_must_be_over_in_time(behaviour, receiver, monkeypatch):
     monkeypatch.setattr(egress, "TOTAL_SECONDS", 0.4)
     receiver.answers = [behaviour]
     begun = time.monotonic()
-    with pytest.raises(egress.EgressError, match="no whole answer"):
+    with pytest.raises(targets.EgressError, match="no whole answer"):
         send(receiver.url)
     assert 0.3 < time.monotonic() - begun < 2
 
@@ -305,7 +322,7 @@ def test_a_receiver_that_does_not_finish_its_handshake(settings, monkeypatch, le
     settings.EGRESS_ALLOW = egress_allow.parse(["127.0.0.0/8"])
     with (
         socket.create_server(("127.0.0.1", 0)) as mute,
-        pytest.raises(egress.EgressError, match="no whole answer"),
+        pytest.raises(targets.EgressError, match="no whole answer"),
     ):
         send(f"https://hooks.example.com:{mute.getsockname()[1]}/")
 
@@ -324,7 +341,7 @@ def test_of_a_long_answer_64_kib_are_read(head, receiver):
 @pytest.mark.parametrize("said", [b"", b"hello\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"X" * 100_000])
 def test_what_is_no_http(said, receiver):
     receiver.answers = [said]
-    with pytest.raises(egress.EgressError, match="did not answer in HTTP"):
+    with pytest.raises(targets.EgressError, match="did not answer in HTTP"):
         send(receiver.url)
 
 
@@ -338,10 +355,10 @@ def test_a_redirect_is_an_answer_and_not_followed(receiver):
 # --- What the operator allows ------------------------------------------------------------------------
 def test_nothing_inward_is_allowed_unless_it_is_named(receiver, settings):
     settings.EGRESS_ALLOW = egress_allow.parse([])
-    with pytest.raises(egress.BlockedError):
+    with pytest.raises(targets.BlockedError):
         send(receiver.url)
     settings.EGRESS_ALLOW = egress_allow.parse(["127.0.0.1:1"])
-    with pytest.raises(egress.BlockedError):
+    with pytest.raises(targets.BlockedError):
         send(receiver.url)
     settings.EGRESS_ALLOW = egress_allow.parse(["10.0.0.0/8", "127.0.0.0/8"])
     assert send(receiver.url).status == 200
