@@ -13,6 +13,7 @@ from django.utils import timezone
 from feedback.schema import FieldSpec, Schema, compile_schema
 from flows.models import Agreement, ConversionStatus, Delivery, Flow
 from portal.access import Actor, visible_to
+from portal.formats import number
 from portal.tables import COUNT_LIMIT
 
 HIDDEN = Agreement(shows_source=False, shows_price=False, shows_contact=False)  # where no agreement stands
@@ -73,7 +74,7 @@ def waiting_text(desk: Desk) -> str:
     """How many leads wait for feedback, for people: "312", "10,000+", "" for none."""
     rows = visible_to(desk.actor, Delivery.objects.filter(desk.waiting()))
     count = rows[: COUNT_LIMIT + 1].count()
-    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}" if count else ""
+    return f"{number(COUNT_LIMIT)}+" if count > COUNT_LIMIT else number(count) if count else ""
 
 
 def due_badge(actor: Actor) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from feedback.desk import Sheet
-from feedback.forms import plain
+from feedback.forms import NUMERIC, plain
 from feedback.intake import intake
 from feedback.models import Door
 from feedback.present import value_json
@@ -21,12 +21,14 @@ from feedback.schema.spec import TIMESTAMP
 from feedback.submission import Origin, Receipt, Submission
 from flows.problems import Fault, Problem, ProblemError
 from portal.access import Actor
+from portal.formats import typed
 
 LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?", re.ASCII)
 STALE = "stale"
+SAMPLES = {"money": "1500.00", "decimal": "8.5"}
 WRITE: Mapping[str, str] = {
-    "money": "Write an amount, such as 1500.00.",
-    "decimal": "Write a number, such as 8.5.",
+    "money": "Write an amount, such as {}.",
+    "decimal": "Write a number, such as {}.",
     "integer": "Write a whole number, such as 3.",
     "date": "Choose a day.",
     "time": "Choose a day and a time.",
@@ -75,7 +77,8 @@ def _for_people(fault: Fault, sheet: Sheet) -> str:
     """The schema speaks to programmers about JSON types; people are told what to write."""
     spec = sheet.schema.by_name.get(fault.field)
     if spec and fault.code in ("invalid_type", "invalid_timestamp"):
-        return WRITE.get(spec.kind, fault.message)
+        words = WRITE.get(spec.kind, fault.message)
+        return words.format(typed(SAMPLES[spec.kind])) if spec.kind in SAMPLES else words
     return fault.message
 
 
@@ -106,8 +109,8 @@ def _required(sheet: Sheet) -> dict[str, Any]:
 
 def _machine_text(spec: FieldSpec, text: str) -> str:
     """What people write, as the schema reads it: amounts without separators, times with an offset."""
-    if spec.kind == "money":
-        return plain(text.lstrip("$€£"))
+    if spec.kind in NUMERIC:
+        return plain(text.lstrip("$€£"), spec.kind)
     if spec.kind == "time" and LOCAL_TIME.fullmatch(text):
         return _with_offset(text)
     return text

@@ -15,6 +15,7 @@ from feedback.forms import Choices, choices_of, text_of
 from feedback.present import value_json
 from feedback.schema import FieldSpec
 from feedback.wording import in_words, tone
+from portal.formats import machine_number, number
 
 IN_ROWS = (*STATUS_FIELDS, "quality_score", "revenue")  # what a row can set
 PROMPTS = {"outcome": "Set outcome", "converted": "Converted?"}
@@ -46,7 +47,8 @@ class EditCell:
     def text(self) -> str:
         if self.typed is not None:
             return self.typed
-        return f"{Decimal(self.stands):,}" if self.stands and self.spec.kind == "money" else self.stands
+        money = self.stands and self.spec.kind == "money"
+        return number(Decimal(machine_number(self.stands))) if money else self.stands
 
     @property
     def tone(self) -> str:

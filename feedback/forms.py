@@ -17,10 +17,11 @@ from feedback.schema import FieldSpec
 from feedback.schema.spec import TIMESTAMP
 from feedback.wording import QUALITIES
 from flows.models import Outcome
+from portal.formats import machine_number, typed
 
 LONG_TEXTS = ("notes", "recommendations")
 LOCAL = "%Y-%m-%dT%H:%M:%S"  # as a datetime-local input takes it
-GROUPED = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)  # 1,234.50
+NUMERIC = ("money", "decimal", "integer")
 VERSION = re.compile(r"\d{1,9}", re.ASCII)
 LOCAL_MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")  # as it may send it
 Choices = list[tuple[str, str]]
@@ -40,6 +41,8 @@ def _local(value: str) -> str:
 
 TEXTS: Mapping[str, Callable[[Any], str]] = {
     "boolean": lambda value: "yes" if value else "no",
+    "money": typed,
+    "decimal": lambda value: typed(str(value)),
     "time": _local,
     "list": "\n".join,
     "object": lambda value: json.dumps(value, ensure_ascii=False, indent=1),
@@ -89,7 +92,12 @@ class FeedbackForm(forms.Form):
 
     def changed_texts(self) -> dict[str, str]:
         """Those of the texts that are not what stands; "" for a field that was emptied."""
-        return {name: text for name, text in self.texts().items() if plain(text) != plain(self.initial[name])}
+        kinds = {spec.name: spec.kind for spec in self.specs}
+        return {
+            name: text
+            for name, text in self.texts().items()
+            if plain(text, kinds[name]) != plain(self.initial[name], kinds[name])
+        }
 
     @property
     def seen_version(self) -> int:
@@ -110,12 +118,12 @@ def filled(sheet: Sheet, typed: Mapping[str, str]) -> dict[str, str]:
     return {name: typed.get(name, text) for name, text in stands.items()}
 
 
-def plain(text: str) -> str:
-    """One text for what is the same: line ends, ``:00`` seconds and separators of thousands differ."""
+def plain(text: str, kind: str = "") -> str:
+    """One text for what is the same: line ends, ``:00`` seconds and, in numbers, separators differ."""
     text = text.replace("\r\n", "\n").strip()
     if LOCAL_MINUTE.fullmatch(text):
         return f"{text}:00"
-    return text.replace(",", "") if GROUPED.fullmatch(text) else text
+    return machine_number(text) if kind in NUMERIC else text
 
 
 def _value(sheet: Sheet, spec: FieldSpec) -> Any:

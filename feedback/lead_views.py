@@ -144,7 +144,12 @@ def _edit_cell(request: ActorRequest, cell: EditCell) -> HttpResponse:
 def _after_stale(request: ActorRequest, fresh: Sheet, form: FeedbackForm) -> HttpResponse:
     """The form on what stands now, with what the person had changed on top, and what has changed since."""
     seen = texts_at(fresh, form.seen_version)
-    typed = {name: text for name, text in form.texts().items() if plain(text) != plain(seen.get(name, ""))}
+    kinds = {spec.name: spec.kind for spec in form.specs}
+    typed = {
+        name: text
+        for name, text in form.texts().items()
+        if plain(text, kinds[name]) != plain(seen.get(name, ""), kinds[name])
+    }
     again = FeedbackForm(fresh, filled(fresh, typed))
     return lead_page(request, fresh, again, since=changes_since(fresh, form.seen_version), status=409)
 

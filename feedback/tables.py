@@ -14,6 +14,7 @@ from feedback.edit_cells import EditCell, cell_of
 from feedback.models import Upload
 from feedback.wording import NOTHING, short_day, when
 from flows.models import Delivery
+from portal.formats import number
 from portal.tables import NumberColumn, SelectColumn, Table
 
 EMPTY: tuple[Any, ...] = ()  # draw the cell whatever the value
@@ -184,6 +185,6 @@ class UploadTable(Table):
         return render_to_string("feedback/cells/upload_status.html", upload_words(record))
 
     def render_rows(self, value: int) -> str:
-        return f"{value:,}"
+        return number(value)
 
     render_recorded = render_unchanged = render_rejected = render_rows

@@ -9,11 +9,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from feedback.models import Door
 from feedback.schema import FieldSpec
 from flows.models import ConversionStatus, Flow, Outcome
+from portal.formats import date, date_time, number, short_date
 
 NOTHING = "–"
 OUTCOMES: Mapping[str, str] = dict(Outcome.choices)
@@ -46,18 +46,18 @@ def tone(value: str | None) -> str:
 
 def when(moment: dt.datetime) -> str:
     """``14 Nov 2026, 09:30`` in the person's time zone."""
-    return date_format(timezone.localtime(moment), "j M Y, H:i")
+    return date_time(timezone.localtime(moment))
 
 
 def short_day(moment: dt.datetime, now: dt.datetime) -> str:
     """``14 Nov``, with the year where it is another one."""
     local, today = timezone.localtime(moment), timezone.localtime(now)
-    return date_format(local, "j M" if local.year == today.year else "j M Y")
+    return short_date(local) if local.year == today.year else date(local)
 
 
 def money(value: Decimal | str, flow: Flow) -> str:
     """``1,500.00 USD``."""
-    return f"{Decimal(value):,.{flow.decimals}f} {flow.currency}"
+    return f"{number(Decimal(value), flow.decimals)} {flow.currency}"
 
 
 def in_words(spec: FieldSpec | None, value: Any, flow: Flow) -> str:
@@ -79,5 +79,5 @@ KINDS: Mapping[str, Callable[[Any, Flow], str]] = {
     "outcome": lambda value, flow: OUTCOMES.get(value, value),
     "money": money,
     "time": lambda value, flow: when(dt.datetime.fromisoformat(value)),
-    "date": lambda value, flow: date_format(dt.date.fromisoformat(value), "j M Y"),
+    "date": lambda value, flow: date(dt.date.fromisoformat(value)),
 }

@@ -8,6 +8,8 @@ from django.core.paginator import Paginator
 from django.db.models import IntegerField, QuerySet, Subquery
 from django.utils.functional import cached_property
 
+from portal import formats
+
 COUNT_LIMIT = 10_000
 
 
@@ -34,4 +36,4 @@ class CappedCount(Subquery):
 
 def capped(number: int) -> str:
     """``12`` → ``"12"``, beyond the cap ``"10,000+"``."""
-    return f"{COUNT_LIMIT:,}+" if number > COUNT_LIMIT else f"{number:,}"
+    return f"{formats.number(COUNT_LIMIT)}+" if number > COUNT_LIMIT else formats.number(number)

@@ -58,6 +58,7 @@ from django.utils.text import capfirst
 from django_filters.views import FilterView
 from django_tables2.views import SingleTableMixin
 
+from portal import formats
 from portal.access import ActorRequest, Role, allow, visible_to
 
 COUNT_LIMIT = 10_000
@@ -91,7 +92,7 @@ class CappedPaginator(Paginator[Any]):
     @property
     def count_text(self) -> str:
         """For people: ``"312"`` or ``"10,000+"``."""
-        return f"{self.count:,}{'+' if self.is_capped else ''}"
+        return f"{formats.number(self.count)}{'+' if self.is_capped else ''}"
 
 
 class Table(tables.Table):

@@ -12,6 +12,7 @@ from functools import cached_property
 from feedback.metrics import Totals, measure
 from flows.evidence import Measure
 from flows.models.config import CURRENCY_DECIMALS
+from portal.formats import number
 from reports.periods import WEEK, Period, monday_of
 from reports.words import rounded
 
@@ -126,7 +127,8 @@ def _chart(name: str, title: str, made: Sequence[Week], data: dict[str, object])
     values = [value for value in data["y"] if value is not None]  # type: ignore[attr-defined]  # a list
     summary = f"{title}: {len(made)} weeks"
     if values:
-        summary += f", from {min(values):,.1f} to {max(values):,.1f}, last {values[-1]:,.1f} {data['unit']}"
+        low, high, last = (number(value, 1) for value in (min(values), max(values), values[-1]))
+        summary += f", from {low} to {high}, last {last} {data['unit']}"
     return Chart(name, title, json.dumps(data, separators=(",", ":")), summary.strip())
 
 

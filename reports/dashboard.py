@@ -9,6 +9,7 @@ from functools import cached_property
 from django.urls import reverse
 
 from flows.models import Alert, Decision
+from portal.formats import number
 from reports import charts, queries
 from reports.charts import Chart, Threshold, Week
 from reports.events import Event, latest
@@ -104,13 +105,13 @@ def _row(week: Week, currency: str) -> Row:
     totals = week.totals
     return Row(
         week=f"{day(week.period.first)} – {day(week.period.last)}",
-        leads=f"{totals.delivered:,}",
-        converted=f"{totals.converted:,}",
+        leads=number(totals.delivered),
+        converted=number(totals.converted),
         conversion=percent(week.conversion.value),
         interval=interval("conversion_rate", week.conversion),
         quality=score(week.quality.value, 2),
         quality_interval=interval("average_quality", week.quality),
-        scores=f"{week.quality.count:,}",
+        scores=number(week.quality.count),
         revenue=money(totals.revenue, currency),
         note="maturing" if week.maturing else "",
     )

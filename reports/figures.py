@@ -9,6 +9,7 @@ from typing import Literal
 
 from feedback.metrics import METRICS, Totals, measure
 from flows.evidence import Z95, Measure
+from portal.formats import number
 from reports.queries import Share
 from reports.ranking import FEW
 from reports.words import NBSP, NONE, aged, interval, leads, money, percent, signed, value_of
@@ -53,7 +54,7 @@ def conversion(share: Share, ages: Sequence[int]) -> Figure:
     note = alike if len(ages) == 1 else "mature leads"  # of what age is said with the sources
     if not now.count:
         return Figure("conversion_rate", "Conversion rate", note, NONE, None, _young(share, ages))
-    counted = f"{share.mature.converted:,} of {now.count:,}"
+    counted = f"{number(share.mature.converted)} of {number(now.count)}"
     details = (interval("conversion_rate", now), counted)
     change = change_of("conversion_rate", *pair("conversion_rate", share.compared, share.mature_before))
     return _figure("conversion_rate", note, now, change, details)
@@ -66,19 +67,19 @@ def _young(share: Share, ages: Sequence[int]) -> tuple[str, ...]:
     so_far = measure("conversion_rate", share.young)
     return (
         f"no lead of these days is {' or '.join(map(str, ages))} days old yet",
-        f"so far {percent(so_far.value)} of {so_far.count:,}",
+        f"so far {percent(so_far.value)} of {number(so_far.count)}",
     )
 
 
 def _quality(share: Share) -> Figure:
     now, before = pair("average_quality", share.all, share.all_before)
-    details = (interval("average_quality", now), f"{now.count:,} score{'' if now.count == 1 else 's'}")
+    details = (interval("average_quality", now), f"{number(now.count)} score{'' if now.count == 1 else 's'}")
     return _figure("average_quality", "scores 1–5", now, change_of("average_quality", now, before), details)
 
 
 def _revenue(share: Share, currency: str) -> Figure:
     each = measure("revenue_per_lead", share.all).value
-    details = (f"{money(each, currency)} per lead", f"{share.all.converted:,} sold")
+    details = (f"{money(each, currency)} per lead", f"{number(share.all.converted)} sold")
     value = money(share.all.revenue, currency, whole=True)
     return Figure("revenue", "Revenue reported", currency, value, _revenue_change(share, currency), details)
 
@@ -90,12 +91,12 @@ def _revenue_change(share: Share, currency: str) -> Change | None:
         return None
     grown = (now.value - before.value) / before.value
     was = (
-        f"{money(now.value, currency)} on {now.count:,} mature leads, "
-        f"{money(before.value, currency)} on {before.count:,} in as many days before"
+        f"{money(now.value, currency)} on {number(now.count)} mature leads, "
+        f"{money(before.value, currency)} on {number(before.count)} in as many days before"
     )
     chance = _may_be_chance(share.compared, share.mature_before)
     if chance:
-        sold = f"{share.compared.converted:,} and {share.mature_before.converted:,} sold"
+        sold = f"{number(share.compared.converted)} and {number(share.mature_before.converted)} sold"
         was += f"; with {sold} this may be chance"
     text = f"{signed(grown * 100, 0)}{NBSP}% per mature lead"
     return Change(text, "flat" if chance else _direction(grown), was)
@@ -117,7 +118,7 @@ def _coverage(share: Share) -> Figure:
     """The change is that among mature leads: the others' feedback is still on its way."""
     now = measure("coverage", share.all)
     silent = share.all.delivered - share.all.with_feedback
-    counted = f"{share.all.with_feedback:,} of {now.count:,}"
+    counted = f"{number(share.all.with_feedback)} of {number(now.count)}"
     details = (interval("coverage", now), counted, f"{leads(silent)} silent")
     change = change_of("coverage", *pair("coverage", share.compared, share.mature_before))
     if change:
@@ -152,7 +153,8 @@ def change_of(name: str, now: Measure, before: Measure) -> Change | None:
         return None
     rate = METRICS[name].unit == "rate"
     step = (now.value - before.value) * (100 if rate else 1)
-    was = f"{value_of(name, before)} ({interval(name, before)}) on {before.count:,} in as many days before"
+    was = f"{value_of(name, before)} ({interval(name, before)}) "
+    was += f"on {number(before.count)} in as many days before"
     chance = _overlap(now, before)
     direction: Direction = "flat" if chance else _direction(step)
     if chance:

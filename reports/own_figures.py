@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from feedback.metrics import METRICS
+from portal.formats import number
 from reports.figures import Figure, change_of, conversion, pair
 from reports.own_numbers import Line
 from reports.queries import Share
@@ -20,7 +21,7 @@ def own_figures(share: Share, total: Line, currency: str, ages: Sequence[int]) -
         _returned(total),
         _spend(total, currency),
         _revenue(total, currency),
-        _money("cost_per_acquisition", total, currency, f"{total.totals.converted:,} sold"),
+        _money("cost_per_acquisition", total, currency, f"{number(total.totals.converted)} sold"),
         _money("roi", total, currency, "revenue against spend"),
     )
 
@@ -47,7 +48,7 @@ def _time_to_contact(total: Line) -> Figure:
 
 def _returned(total: Line) -> Figure:
     rate = total.measure("return_rate")
-    details = (interval("return_rate", rate), f"{total.totals.returned:,} of {rate.count:,}")
+    details = (interval("return_rate", rate), f"{number(total.totals.returned)} of {number(rate.count)}")
     return Figure("return_rate", "Returned", "all leads", value_of("return_rate", rate), None, _said(details))
 
 
@@ -65,7 +66,7 @@ def _revenue(total: Line, currency: str) -> Figure:
     each = total.measure("revenue_per_lead")
     details = (
         f"{money(each.value, currency)} per lead" if each.count else "",
-        f"{total.totals.converted:,} sold",
+        f"{number(total.totals.converted)} sold",
     )
     value = money(total.totals.revenue, currency, whole=True)
     return Figure("revenue", "Revenue reported", currency, value, None, _said(details))

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from flows.schedules import in_words
+from portal.formats import number
 from reports.own_numbers import Line, OwnNumbers
 from reports.words import NONE, day, interval, leads, money, percent, span, span_interval, value_of
 
@@ -42,7 +43,7 @@ class Column:
 
 
 def _count(label: str, of: str) -> Column:
-    return Column(label, lambda line, currency: f"{getattr(line.totals, of):,}")
+    return Column(label, lambda line, currency: number(getattr(line.totals, of)))
 
 
 def _metric(label: str, name: str) -> Column:
@@ -138,8 +139,8 @@ def compliance_rows(numbers: OwnNumbers) -> list[Compliance]:
             scheduled=kept.agreement.schedule != kept.agreement.Schedule.NONE,
             on_time=percent(kept.share.value),
             interval=interval("coverage", kept.share),
-            counted=f"{kept.on_time:,} of {leads(kept.due)} due" if kept.due else "nothing was due yet",
-            overdue=f"{kept.overdue:,}" if kept.overdue else NONE,
+            counted=f"{number(kept.on_time)} of {leads(kept.due)} due" if kept.due else "nothing was due yet",
+            overdue=number(kept.overdue) if kept.overdue else NONE,
             overdue_url=_waiting(kept.agreement.flow.public_id) if kept.overdue else "",
             delay=span(kept.median_delay),
             delay_interval=span_interval(kept.median_delay),

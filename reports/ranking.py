@@ -9,6 +9,7 @@ from decimal import Decimal
 from feedback.metrics import Totals, measure
 from flows.evidence import Measure
 from flows.models import Rule, Source
+from portal.formats import number
 from reports.charts import Bar, Threshold, axis_end, bar
 from reports.queries import Share
 from reports.scope import CONVERSION, Scope
@@ -101,7 +102,7 @@ def _ranked(scope: Scope, line: _Line, end: Decimal, currency: str) -> Ranked:
         status=_status(line),
         conversion=percent(line.rate.value),
         interval=interval(CONVERSION, line.rate),
-        counted=f"{line.share.mature.converted:,} of {line.rate.count:,}",
+        counted=f"{number(line.share.mature.converted)} of {number(line.rate.count)}",
         bar=bar(line.rate, end, thresholds(scope.rules_of(line.source.flow_id))),
         quality=score(measure("average_quality", totals).value),
         coverage=percent(measure("coverage", totals).value, 0),
@@ -130,5 +131,5 @@ def _status(line: _Line) -> Status:
     if line.source.status == Source.Status.PAUSED:
         return Status("bad", "Paused", line.source.status_reason)
     if not line.enough:
-        return Status("neutral", "Too few", f"{line.rate.count:,} mature leads")
+        return Status("neutral", "Too few", f"{number(line.rate.count)} mature leads")
     return Status("good", "Active")

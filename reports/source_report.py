@@ -12,6 +12,7 @@ from flows.evidence import Measure
 from flows.models import Source
 from flows.models.config import CURRENCY_DECIMALS
 from flows.survival import Curve
+from portal.formats import number
 from reports import queries
 from reports.scope import FEEDBACK_CLOCK, Question
 from reports.words import NONE, interval, money, rounded, value_of
@@ -67,7 +68,7 @@ class Column:
             return money(Decimal(value), line.currency) if value is not None else NONE
         if self.metric:
             return value_of(self.metric, line.measure(self.metric))
-        return f"{value:,}" if isinstance(value, int) else str(value)
+        return number(value) if isinstance(value, int) else str(value)
 
     def hint(self, line: Line) -> str:
         """The interval, for the small print under the number."""

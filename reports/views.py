@@ -12,6 +12,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
 from portal.access import SELLERS, ActorRequest, allow
+from portal.formats import time
 from reports import queries, words
 from reports.dashboard import Dashboard, first_steps
 from reports.events import SHOWN
@@ -88,7 +89,7 @@ def source_report_csv(request: ActorRequest) -> HttpResponseBase:
 
 def as_of(question: Question) -> str:
     """When the question was asked, to the second, in the person's time zone."""
-    return f"{timezone.localtime(question.now):%H:%M:%S}"
+    return time(timezone.localtime(question.now), seconds=True)
 
 
 def _asked(request: ActorRequest) -> tuple[QuestionForm, Question, str]:

@@ -1,4 +1,4 @@
-"""Numbers as people read them. Pure: values in, short texts out."""
+"""Numbers as people read them: values in, short texts out, in the format that the person chose."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from feedback.metrics import UNITS
 from flows.evidence import Measure
 from flows.models.config import CURRENCY_DECIMALS
+from portal.formats import date, number, short_date
 from reports.periods import Period
 
 NONE = "–"
@@ -31,12 +32,12 @@ def _signed(text: str) -> str:
 
 def percent(value: Decimal | None, places: int = 1) -> str:
     """0.096 → ``9.6 %``."""
-    return NONE if value is None else _signed(f"{rounded(value * 100, places):,}{NBSP}%")
+    return NONE if value is None else _signed(f"{number(rounded(value * 100, places))}{NBSP}%")
 
 
 def score(value: Decimal | None, places: int = 1) -> str:
     """3.71 → ``3.7``."""
-    return NONE if value is None else str(rounded(value, places))
+    return NONE if value is None else number(rounded(value, places))
 
 
 def money(value: Decimal | None, currency: str, *, whole: bool = False) -> str:
@@ -46,7 +47,7 @@ def money(value: Decimal | None, currency: str, *, whole: bool = False) -> str:
     decimals = 0 if whole and abs(value) >= 1000 else CURRENCY_DECIMALS[currency]
     amount = rounded(value, decimals)
     sign = SIGNS.get(currency, f"{currency}{NBSP}")
-    return f"{MINUS if amount < 0 else ''}{sign}{abs(amount):,}"
+    return f"{MINUS if amount < 0 else ''}{sign}{number(abs(amount))}"
 
 
 def value_of(name: str, measure: Measure, currency: str = "") -> str:
@@ -55,7 +56,7 @@ def value_of(name: str, measure: Measure, currency: str = "") -> str:
     if unit == "money":
         return money(measure.value, currency)
     if unit == "count":
-        return f"{measure.value:,}"
+        return number(measure.value) if measure.value is not None else NONE
     return percent(measure.value) if unit == "rate" else score(measure.value)
 
 
@@ -69,10 +70,10 @@ def interval(name: str, measure: Measure, currency: str = "") -> str:
     unit = UNITS[name]
     if unit == "money":
         places = 0 if measure.value >= WHOLE_FROM else CURRENCY_DECIMALS[currency]
-        low, high = (_signed(f"{rounded(end, places):,}") for end in (measure.low, measure.high))
+        low, high = (_signed(number(rounded(end, places))) for end in (measure.low, measure.high))
         return f"{low}–{high}"
     if unit == "rate":
-        return f"{_signed(str(rounded(measure.low * 100, 1)))}–{percent(measure.high)}"
+        return f"{_signed(number(rounded(measure.low * 100, 1)))}–{percent(measure.high)}"
     places = 1 if unit == "days" else 2
     return f"{score(measure.low, places)}–{score(measure.high, places)}"
 
@@ -94,20 +95,20 @@ def _span(days: Decimal) -> str:
     if minutes < 60:
         return f"{rounded(minutes, 0)}{NBSP}min"
     if days < 2:
-        return f"{rounded(days * 24, 1)}{NBSP}h"
-    return f"{rounded(days, 1)}{NBSP}days"
+        return f"{number(rounded(days * 24, 1))}{NBSP}h"
+    return f"{number(rounded(days, 1))}{NBSP}days"
 
 
 def signed(value: Decimal, places: int) -> str:
     """With its sign: ``+0.8``, ``−0.1``, ``±0.0``."""
-    number = rounded(value, places)
-    sign = "+" if number > 0 else MINUS if number < 0 else "±"
-    return f"{sign}{abs(number):,}"
+    change = rounded(value, places)
+    sign = "+" if change > 0 else MINUS if change < 0 else "±"
+    return f"{sign}{number(abs(change))}"
 
 
 def day(value: dt.date, *, year: bool = False) -> str:
     """``14 Oct``, with the year where it is asked for."""
-    return f"{value.day} {value:%b}" + (f" {value.year}" if year else "")
+    return date(value) if year else short_date(value)
 
 
 def days(period: Period, today: dt.date) -> str:
@@ -119,7 +120,7 @@ def days(period: Period, today: dt.date) -> str:
 
 
 def leads(count: int) -> str:
-    return f"{count:,} lead{'' if count == 1 else 's'}"
+    return f"{number(count)} lead{'' if count == 1 else 's'}"
 
 
 def aged(ages: Sequence[int]) -> str:

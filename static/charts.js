@@ -19,17 +19,25 @@
     return inks[name];
   };
 
+  /* As the person reads numbers and dates (portal/formats.py): said by the page where it is not the house's way. */
+  const { numbers, dates } = document.documentElement.dataset;
+  const signs = { point: [".", ","], space: ["\u00a0", ","], quote: ["’", "."] }[numbers] || [",", "."];
+  const localised = (text) => text.replace(/[,.]/g, (sign) => signs[sign === "," ? 0 : 1]);
   const month = new Intl.DateTimeFormat("en-US", { month: "short", timeZone: "UTC" });
+  const two = (number) => String(number).padStart(2, "0");
   const day = (seconds) => {
     const date = new Date(seconds * 1000);
-    return `${date.getUTCDate()} ${month.format(date)}`;
+    const [d, m] = [two(date.getUTCDate()), two(date.getUTCMonth() + 1)];
+    const forms = { day: `${d}.${m}.`, slash: `${d}/${m}`, month: `${m}/${d}`, iso: `${m}-${d}` };
+    return forms[dates] || `${date.getUTCDate()} ${month.format(date)}`;
   };
   const isRevenue = (data) => data.decimals !== undefined;
 
   const short = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
   const plain = (value, places) =>
-    value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
-  const tick = (data, value) => (isRevenue(data) ? short.format(value) : `${+value.toFixed(2)}${data.unit && ` ${data.unit}`}`);
+    localised(value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places }));
+  const tick = (data, value) =>
+    isRevenue(data) ? localised(short.format(value)) : `${localised(String(+value.toFixed(2)))}${data.unit && ` ${data.unit}`}`;
 
   /* What the tip says of the week at an index. */
   const told = (data, at) => {

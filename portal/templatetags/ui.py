@@ -8,10 +8,10 @@ from typing import Any
 from django import template
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from portal.formats import date_time
 from portal.tables import page_numbers as numbers_of
 
 register = template.Library()
@@ -69,7 +69,7 @@ def time_left(deadline: dt.datetime | None) -> SafeString:
 
 def _time(moment: dt.datetime, text: str, css: str) -> SafeString:
     local = timezone.localtime(moment)
-    exact = f"{date_format(local, 'j M Y, H:i')} {local.tzname()}"
+    exact = f"{date_time(local)} {local.tzname()}"
     return format_html(
         '<time class="nowrap {}" datetime="{}" title="{}">{}</time>', css, moment.isoformat(), exact, text
     )
