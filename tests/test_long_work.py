@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
 
-from portal.management.commands import up
 from tests.processes import House, fresh_database, wait_until
 
 SET_UP = """
@@ -47,17 +45,6 @@ import json
 from feedback.models import SourceDay, StaleMark, Upload
 print(json.dumps([StaleMark.objects.count(), SourceDay.objects.count(), Upload.objects.get().status]))
 """
-
-
-def queues_of(child) -> str:
-    return child.command[child.command.index("--queues") + 1]
-
-
-def test_up_starts_a_worker_for_every_queue():
-    read = {queues_of(child) for child in (up.worker(), up.long_worker(), up.outbox_worker())}
-    assert set(settings.CELERY_TASK_QUEUES) == read
-    assert {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()} < read
-    assert settings.CELERY_TASK_DEFAULT_QUEUE in read
 
 
 @pytest.fixture
