@@ -13,7 +13,8 @@ from feedback.backtest.ledger import Sold
 from feedback.backtest.past import Past, Value, done_at
 from feedback.backtest.result import Firing
 from flows import actions
-from flows.actions.base import Change, Target
+from flows.actions.base import Change, State, Target
+from flows.actions.entries import outlasts
 from flows.actions.lists import ListAction
 from flows.actions.sources import Holder, SourceAction, put, same, state_of
 from flows.models import Decision, Source, SourceBuyer, SuppressionEntry
@@ -156,27 +157,37 @@ class Listing(Deed):
         super().__init__(past)
         self.until: dict[Value, dt.datetime | None] = dict(past.listed)
         self.by: dict[Value, Firing] = {}
+        self.stood: dict[Value, dt.datetime | None] = {}  # what ended sooner, where a firing stands in for it
 
     def change(self, target: Target, at: dt.datetime) -> Change | None:
         wanted = self.action.entries_of(target)
-        added = sorted(kind for kind, value in wanted if not self._on((kind, value), at))
+        added = sorted(kind for kind, value in wanted if self._falls_short((kind, value), at))
         named = {"list": self.params["list"], "list_name": self.past.list_name}
-        return Change({}, {**named, "added": added}) if added else None
+        stood: dict[str, State] = {
+            kind: {} for kind, value in wanted if kind in added and self._on((kind, value), at)
+        }
+        before = {**named, "stood": stood} if stood else {}
+        return Change(before, {**named, "added": added}) if added else None
 
     def do(self, target: Target, change: Change, firing: Firing) -> None:
         super().do(target, change, firing)
-        days = self.params.get("expires_days")
         for kind, value in self.action.entries_of(target):
             if kind in change.after["added"]:
-                self.until[kind, value] = firing.at + dt.timedelta(days=days) if days else None
+                if kind in change.before.get("stood", {}):
+                    self.stood[kind, value] = self.until[kind, value]
+                self.until[kind, value] = self._end(firing.at)
                 self.by[kind, value] = firing
 
     def take_back(self, key: Key) -> Change:
-        gone, _ = self.standing[key][-1]
+        gone, change = self.standing[key][-1]
         for value in [value for value, firing in self.by.items() if firing is gone]:
             del self.by[value], self.until[value]
-        stood = super().take_back(key).before
-        return Change(stood, {**stood, "added": [], "removed": stood["added"]})
+            if value in self.stood:
+                self.until[value] = self.stood.pop(value)
+        made = super().take_back(key).before
+        if "stood" in change.before:
+            return Change(made, change.before)
+        return Change(made, {**made, "added": [], "removed": made["added"]})
 
     def keeps_out(self, sold: Sold) -> Firing | None:
         for value in self._values(sold) if self.by else ():
@@ -193,6 +204,16 @@ class Listing(Deed):
             (kind.PHONE.value, sold.phone),
             source_value(self.past.rule.flow, source),
         ]
+
+    def _falls_short(self, value: Value, at: dt.datetime) -> bool:
+        """Whether there is something to put there, as `ListAction.plan` sees it."""
+        if not self._on(value, at):
+            return True
+        return outlasts(self._end(at), self.until[value]) and (self.action.renews or value not in self.by)
+
+    def _end(self, at: dt.datetime) -> dt.datetime | None:
+        days = self.params.get("expires_days")
+        return at + dt.timedelta(days=days) if days else None
 
     def _on(self, value: Value, at: dt.datetime) -> bool:
         if value not in self.until:
