@@ -39,6 +39,8 @@ urlpatterns: list[URLPattern] = [
     ),
     path("flows/<str:flow_id>/openapi.json", openapi, name="api-openapi"),
     path("rules/<int:pk>/history/", backtest_views.rule_backtest, name="rule-backtest"),
+    path("rules/<int:pk>/try/", backtest_views.rule_try, name="rule-try"),
+    path("rules/try/", backtest_views.rule_try, name="rule-try-new"),
     path("leads/", lead_views.LeadList.as_view(), name="lead-list"),
     path("leads/<str:lead_id>/", lead_views.lead_detail, name="lead-detail"),
     path("leads/<str:lead_id>/edit/", lead_views.lead_edit, name="lead-edit"),

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 from flows.actions import OFFERED
 from flows.admin.forms import pill
 from flows.admin.rule_form import NAMES, RuleForm, shown_threshold
+from flows.admin.rule_trial import TriedRules
 from flows.models import Decision, Rule
 from flows.rules import METRICS
-from portal.scoped_admin import ScopedModelAdmin, actor_of_request
+from portal.scoped_admin import actor_of_request
 
 WHEN = (
     "“A source's quality” is looked at after every feedback, and once a day. “Each feedback” fires on every "
@@ -57,7 +58,7 @@ def shown_params(action: str, params: dict[str, Any]) -> str:
 
 
 @admin.register(Rule)
-class RuleAdmin(ScopedModelAdmin[Rule]):
+class RuleAdmin(TriedRules):
     """A condition with an action."""
 
     list_display = ("name", "flow", "state", "condition", "where", "sureness", "deed", "last_fired")
@@ -66,6 +67,7 @@ class RuleAdmin(ScopedModelAdmin[Rule]):
     search_fields = ("name",)
     ordering = ("flow__name", "position", "pk")
     form = RuleForm
+    change_form_template = "admin/flows/rule/change_form.html"
     fixed_after_add = ("flow",)
     fieldsets = (
         (None, {"fields": ("flow", "name", "enabled", "position", "fault")}),

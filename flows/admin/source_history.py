@@ -17,7 +17,7 @@ SHOWN = 10  # on a source's page; the list has all
 
 def latest(source: Source) -> Sequence[SourceChange]:
     """What became of the source lately, the latest first."""
-    return source.changes.select_related("buyer", "user", "decision")[:SHOWN]
+    return list(source.changes.select_related("buyer", "user", "decision")[:SHOWN])
 
 
 @admin.register(SourceChange)

@@ -182,6 +182,8 @@ PAGES: dict[str, Page] = {
     "my-numbers": Page(BUYERS),
     "my-numbers-csv": Page(BUYERS),
     "rule-backtest": Page(SELLERS, args=of(Rule, "pk")),
+    "rule-try": Page(OWNER, POST, args=of(Rule, "pk")),
+    "rule-try-new": Page(OWNER, POST),
     "decision-list": Page(SELLERS),
     "decision-detail": Page(SELLERS, args=of(Decision, "pk")),
     "decision-approve": Page(OWNER, READ | POST, args=of(Decision, "pk")),
