@@ -30,7 +30,8 @@ class Desk:
     @cached_property
     def agreements(self) -> dict[int, Agreement]:
         """By the flow's primary key, in order of the flows' names."""
-        mine = visible_to(self.actor, Agreement.objects.select_related("flow")).order_by("flow__name", "pk")
+        mine = visible_to(self.actor, Agreement.objects.select_related("flow", "buyer"))
+        mine = mine.order_by("flow__name", "pk")
         return {agreement.flow_id: agreement for agreement in mine}
 
     @property

@@ -9,15 +9,16 @@ from functools import cached_property
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from feedback.deadlines import deadlines
 from feedback.desk import STATUS_FIELDS, Sheet
 from feedback.edit import Edited
-from feedback.forms import Choices, choices_of, text_of
+from feedback.forms import LONG_TEXTS, Choices, choices_of, text_of
 from feedback.present import value_json
 from feedback.schema import FieldSpec
+from feedback.schema.spec import TIMESTAMP
 from feedback.wording import in_words, tone
 from portal.formats import machine_number, number
 
-IN_ROWS = (*STATUS_FIELDS, "quality_score", "revenue")  # what a row can set
 PROMPTS = {"outcome": "Set outcome", "converted": "Converted?"}
 UNSAID = {"outcome": "No outcome", "converted": "Not known"}
 STARS = {str(score): f"{score} " + "★" * score + "☆" * (5 - score) for score in range(1, 6)}
@@ -62,6 +63,21 @@ class EditCell:
         return offered
 
     @property
+    def control(self) -> str:
+        """How the value is set: select, area (of text), date, time, amount or line."""
+        kind = self.spec.kind
+        if self.choices:
+            return "select"
+        if kind in ("list", "object") or self.spec.name in LONG_TEXTS or "\n" in self.text:
+            return "area"
+        return {"date": "date", "time": "time", "text": "line"}.get(kind, "amount")
+
+    @property
+    def rows(self) -> int:
+        """Of a text area."""
+        return min(self.text.count("\n") + 1, 4)
+
+    @property
     def prompt(self) -> str:
         """What the empty choice says: a request, where nothing stands yet and something may be set."""
         words = UNSAID if self.stands or self.sheet.blocked else PROMPTS
@@ -97,10 +113,12 @@ class EditCell:
     def render(self, *, fresh: bool = False) -> SafeString:
         """The cell; ``fresh``: as the answer to an edit, with what else of the row has changed."""
         context = {"cell": self, "sheet": self.sheet, "fresh": fresh}
+        if fresh:
+            context["deadlines"] = deadlines(self.sheet)
         return render_to_string("feedback/cells/edit.html", context)
 
 
 def cell_of(sheet: Sheet, name: str) -> EditCell | None:
-    """The cell of a field that rows can set, if the flow has it."""
-    spec = sheet.schema.by_name.get(name) if name in IN_ROWS else None
+    """The cell of a field, if the flow has it: a row can set any but the time at which it happened."""
+    spec = sheet.schema.by_name.get(name) if name != TIMESTAMP else None
     return EditCell(sheet, spec) if spec else None

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
 from feedback.desk import Desk
+from feedback.lead_search import found_by
 from flows.models import ConversionStatus, Delivery, Outcome, Source
-from flows.suppression import normalise_phone
 from portal.access import visible_to
 from portal.tables import DATE, SearchFilter
 
 NO_OUTCOME, WAITING, GIVEN = "none", "waiting", "given"
-DIALLED = re.compile(r"[\d\s()+./-]+", re.ASCII)
 EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)  # dates beyond have no moment on every clock
-FEWEST_DIGITS = 4  # of a phone number that is looked for by a part of it
 Rows = QuerySet[Delivery]
+
+DUE, ALL = "due", "all"
+# The usual questions, by their name in the address: a label, and what it asks.
+VIEWS: Mapping[str, tuple[str, Callable[[Desk], Q]]] = {
+    DUE: ("Due for feedback", lambda desk: desk.waiting()),
+    ALL: ("All", lambda desk: Q()),
+    "open": ("In progress", lambda desk: Q(feedback_count__gt=0, conversion_status=ConversionStatus.PENDING)),
+    "converted": ("Converted", lambda desk: Q(conversion_status=ConversionStatus.SOLD)),
+    "lost": ("Not sold", lambda desk: Q(conversion_status=ConversionStatus.NOT_SOLD)),
+    "returned": ("Returned", lambda desk: Q(outcome=Outcome.RETURNED)),
+}
 
 
 class LeadFilter(django_filters.FilterSet):
-    """Every filter stands in the address. What an agreement hides is neither offered nor searched."""
+    """Every filter stands in the address. What an agreement hides is neither offered nor searched.
 
+    ``show`` is one of `VIEWS`. The page without any filter shows what is due; with one, all that it fits,
+    unless the address says otherwise.
+    """
+
+    show = django_filters.ChoiceFilter(
+        choices=[(name, label) for name, (label, _) in VIEWS.items()],
+        method="in_view",
+        label="View",
+        widget=forms.HiddenInput,
+    )
     q = SearchFilter(method="search", label="Search name, e-mail, phone or id")
     outcome = django_filters.ChoiceFilter(
         choices=[(NO_OUTCOME, "No outcome yet"), *Outcome.choices],
@@ -52,8 +72,11 @@ class LeadFilter(django_filters.FilterSet):
         model = Delivery
         fields: list[str] = []
 
-    def __init__(self, *args: Any, desk: Desk, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: QueryDict, *args: Any, desk: Desk, **kwargs: Any) -> None:
+        asked = data.copy()
+        if not asked.get("show"):
+            asked["show"] = ALL if any(data.get(name) for name in self.base_filters) else DUE
+        super().__init__(asked, *args, **kwargs)
         self.desk = desk
         self._offer("source", source_choices(desk))
         self._offer("flow", [(flow.public_id, flow.name) for flow in desk.flows], least=2)
@@ -65,6 +88,15 @@ class LeadFilter(django_filters.FilterSet):
         else:
             self.filters[name].extra["choices"] = choices
 
+    @property
+    def shows(self) -> str:
+        """The view that is shown; "" where the address names none that there is."""
+        name = self.data.get("show", "")
+        return name if name in VIEWS else ""
+
+    def in_view(self, rows: Rows, name: str, value: str) -> Rows:
+        return rows.filter(VIEWS[value][1](self.desk))
+
     def with_outcome(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.filter(outcome=None if value == NO_OUTCOME else value)
 
@@ -72,7 +104,8 @@ class LeadFilter(django_filters.FilterSet):
         return rows.filter(self.desk.waiting() if value == WAITING else Q(feedback_count__gt=0))
 
     def from_source(self, rows: Rows, name: str, value: str) -> Rows:
-        return rows.filter(source__slug=value, flow__in=self.desk.source_flows)
+        named = Source.objects.filter(slug=value, flow__in=self.desk.source_flows)
+        return rows.filter(source__in=list(named.values_list("pk", flat=True)))
 
     def since(self, rows: Rows, name: str, value: dt.date) -> Rows:
         return rows.filter(delivered_at__gte=_midnight(value))
@@ -82,8 +115,7 @@ class LeadFilter(django_filters.FilterSet):
 
     def search(self, rows: Rows, name: str, value: str) -> Rows:
         text = value.strip()
-        by_id = Q(public_id__iexact=text) | Q(external_id__istartswith=text)
-        return rows.filter(by_id | _by_contact(text, self.desk)) if text else rows
+        return found_by(text, rows, self.desk) if text else rows
 
 
 def matching(desk: Desk, query: QueryDict) -> Rows:
@@ -108,21 +140,3 @@ def _midnight(day: dt.date, days: int = 0) -> dt.datetime:
     """The beginning of a day in the person's time zone, or of one some days later."""
     bounded = min(max(day, EARLIEST), LATEST) + dt.timedelta(days=days)
     return timezone.make_aware(dt.datetime.combine(bounded, dt.time()))
-
-
-def _by_contact(text: str, desk: Desk) -> Q:
-    """Name, e-mail or phone, within the flows whose contacts are shown."""
-    shown = Q(flow__in=desk.contact_flows)
-    words = Q()
-    for word in text.split():
-        words &= Q(lead__first_name__icontains=word) | Q(lead__last_name__icontains=word)
-    return shown & (words | Q(lead__email__icontains=text) | _by_phone(text, desk))
-
-
-def _by_phone(text: str, desk: Desk) -> Q:
-    """A number typed in any format, or a part of one."""
-    digits = re.sub(r"\D", "", text)
-    if len(digits) < FEWEST_DIGITS or not DIALLED.fullmatch(text):
-        return Q(pk__in=[])
-    whole = {normalise_phone(text, flow.country) for flow in desk.flows} - {""}
-    return Q(lead__phone_e164__in=whole) | Q(lead__phone_e164__contains=digits)

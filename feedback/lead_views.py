@@ -1,91 +1,27 @@
-"""The buyer's pages of leads: the list, one lead, and the edit of either."""
+"""The buyer's page of one lead, and the edit of a lead there or in the list."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
-from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from feedback.desk import Desk, Sheet, waiting_text
+from feedback.desk import Desk, Sheet
 from feedback.edit import Edited, edit
 from feedback.edit_cells import EditCell, cell_of
-from feedback.filters import WAITING, LeadFilter
 from feedback.forms import FeedbackForm, filled, plain
 from feedback.lead_facts import contact, facts, standing
 from feedback.lead_history import Change, changes_since, texts_at, timeline
-from feedback.tables import LeadTable
 from feedback.wording import tone
-from flows.models import ConversionStatus, Delivery, Outcome
+from flows.models import Delivery
 from portal.access import BUYERS, ActorRequest, allow, get_or_404
-from portal.tables import TableView
-
-TABS: tuple[tuple[str, dict[str, str]], ...] = (
-    ("All", {}),
-    ("Waiting for feedback", {"feedback": WAITING}),
-    ("Converted", {"status": ConversionStatus.SOLD.value}),
-    ("Returned", {"outcome": Outcome.RETURNED.value}),
-)
-
-
-class LeadList(TableView):
-    """What was delivered to the buyer, and what became of it."""
-
-    model = Delivery
-    table_class, filterset_class = LeadTable, LeadFilter
-    template_name = "feedback/lead_list.html"
-    roles = BUYERS
-    title, nouns = "Leads", "leads"
-
-    @cached_property
-    def desk(self) -> Desk:
-        return Desk(self.request.actor)
-
-    def get_rows(self) -> QuerySet[Delivery]:
-        return Delivery.objects.select_related("lead", "source", "flow")
-
-    def get_filterset_kwargs(self, filterset_class: Any) -> dict[str, Any]:
-        return {**super().get_filterset_kwargs(filterset_class), "desk": self.desk}
-
-    def get_table(self, **kwargs: Any) -> LeadTable:
-        here = self.request.get_full_path()
-        table: LeadTable = super().get_table(
-            desk=self.desk, token=get_token(self.request), here=here, **kwargs
-        )
-        return table
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {
-            **super().get_context_data(**kwargs),
-            "tabs": _tabs(self.request, self.desk),
-            "desk": self.desk,
-        }
-
-
-def _tabs(request: ActorRequest, desk: Desk) -> list[dict[str, Any]]:
-    """The usual questions, as links that set the filters."""
-    asked = {name: value for name, value in request.GET.items() if value and name not in ("sort", "page")}
-    counts = {"Waiting for feedback": waiting_text(desk)}
-    return [
-        {
-            "id": f"tab-{place}",
-            "label": label,
-            "url": f"{request.path}?{urlencode(filters)}" if filters else request.path,
-            "current": filters == asked,
-            "count": counts.get(label, ""),
-        }
-        for place, (label, filters) in enumerate(TABS)
-    ]
 
 
 @require_safe

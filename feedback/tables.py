@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import django_tables2 as tables
@@ -9,10 +10,13 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from feedback.columns import ALWAYS, FIELD, WIDE, further_fields
+from feedback.deadlines import deadlines
 from feedback.desk import STATUS_FIELDS, Desk, Sheet
 from feedback.edit_cells import EditCell, cell_of
 from feedback.models import Upload
-from feedback.wording import NOTHING, short_day, when
+from feedback.schema import FieldSpec
+from feedback.wording import NOTHING, money, short_day, when
 from flows.models import Delivery
 from portal.formats import number
 from portal.tables import NumberColumn, SelectColumn, Table
@@ -28,6 +32,19 @@ def _td(css: str) -> dict[str, dict[str, str]]:
 def _column(name: str, more: str = "") -> dict[str, dict[str, str]]:
     """A class on head and cells, by which a narrow list leaves the column out."""
     return {"th": {"class": name}, "td": {"class": f"{name} card-hide {more}".strip()}}
+
+
+class FieldColumn(tables.Column):
+    """A field of feedback as a control."""
+
+    def __init__(self, spec: FieldSpec) -> None:
+        numeric = {"class": "number"} if spec.kind in ("money", "integer", "decimal") else {}
+        attrs = {"th": numeric, "td": numeric}
+        super().__init__(spec.label, empty_values=EMPTY, accessor="pk", orderable=False, attrs=attrs)
+        self.spec_name = spec.name
+
+    def render(self, record: Delivery, table: LeadTable) -> SafeString:
+        return table.cell(record, self.spec_name)
 
 
 class LeadTable(Table):
@@ -48,18 +65,16 @@ class LeadTable(Table):
     id = tables.Column("ID", accessor="public_id", orderable=False, attrs=_column("lead-id"))
     flow = tables.Column("Flow", orderable=False, attrs=_column("lead-source"))
     source = tables.Column("Source", accessor="source__name", attrs=_column("lead-source"))
+    phone = tables.Column("Phone", empty_values=EMPTY, accessor="pk", orderable=False, attrs=_td("nowrap"))
     delivered = tables.Column("Delivered", accessor="delivered_at", attrs=_td("nowrap card-hide"))
-    outcome = tables.Column("Outcome", empty_values=EMPTY, attrs=_td("card-corner"))
+    price = NumberColumn("Paid", orderable=False)
+    outcome = tables.Column("Outcome", empty_values=EMPTY, orderable=False, attrs=_td("card-corner"))
     quality = tables.Column(
         "Quality", empty_values=EMPTY, accessor="quality_score", attrs=_td("card-bare lead-quality")
     )
     revenue = NumberColumn("Revenue", empty_values=EMPTY)
     due = tables.Column(
-        "Feedback due",
-        empty_values=EMPTY,
-        accessor="delivered_at",
-        orderable=False,
-        attrs=_td("nowrap card-bare lead-due"),
+        "Time left", empty_values=EMPTY, accessor="delivered_at", attrs=_td("nowrap card-bare lead-due")
     )
 
     class Meta(Table.Meta):
@@ -67,22 +82,41 @@ class LeadTable(Table):
             "id": lambda record: f"lead-{record.public_id}",
             "data-lead": lambda record: record.public_id,
         }
-        order_by = ("-delivered",)
 
-    def __init__(self, *args: Any, desk: Desk, token: str, here: str, **kwargs: Any) -> None:
-        """``token`` and ``here`` go into each row's form: the CSRF token, and where to go back to."""
-        several = len(desk.flows) > 1
-        absent = ["flow"] if desk.source_flows else ["source"] if several else ["source", "flow"]
-        super().__init__(*args, exclude=absent, **kwargs)
-        self.several = several  # flows: then each source names its own
+    def __init__(
+        self, *args: Any, desk: Desk, columns: Sequence[str], token: str, here: str, **kwargs: Any
+    ) -> None:
+        """``columns``: those to show beside `ALWAYS`; ``token`` and ``here`` go into each row's form: the
+        CSRF token, and where to go back to."""
+        shown = [*ALWAYS, *columns]
+        further = [(f"{FIELD}{spec.name}", FieldColumn(spec)) for spec in further_fields(desk)]
+        names = [*self.base_columns, *(name for name, _ in further)]
+        super().__init__(
+            *args,
+            exclude=[name for name in names if name not in shown],
+            extra_columns=further,
+            sequence=[*(name for name in names if name in shown and name != "due"), "due"],
+            **kwargs,
+        )
+        self.several = len(desk.flows) > 1  # flows: then each source names its own
         self.desk, self.form = desk, {"token": token, "here": here}
-        self.columns["lead"].column.orderable = desk.all_contacts_shown
-        if "source" in self.columns:
-            self.columns["source"].column.orderable = desk.all_sources_shown
+        self.only_sort("lead", desk.all_contacts_shown)
+        self.only_sort("source", desk.all_sources_shown)
         currencies = {flow.currency for flow in desk.flows}
         self.currency = currencies.pop() if len(currencies) == 1 else ""
-        if self.currency:
-            self.columns["revenue"].column.verbose_name = f"Revenue, {self.currency}"
+        for name in ("revenue", f"{FIELD}commission"):
+            if self.currency and name in self.columns:
+                column = self.columns[name].column
+                column.verbose_name = f"{column.verbose_name}, {self.currency}"
+
+    def only_sort(self, name: str, if_so: bool) -> None:
+        """Whether the list can be sorted by a column, if it is shown."""
+        if name in self.columns:
+            self.columns[name].column.orderable = if_so
+
+    @property
+    def is_wide(self) -> bool:
+        return len(self.columns) > WIDE
 
     def sheet(self, record: Delivery) -> Sheet:
         sheet: Sheet | None = record.__dict__.get("sheet")
@@ -108,30 +142,42 @@ class LeadTable(Table):
     def render_flow(self, record: Delivery) -> str:
         return self.sheet(record).flow.name
 
+    def render_phone(self, record: Delivery) -> SafeString:
+        shown = self.sheet(record).agreement.shows_contact
+        return format_html("{}", record.lead.phone or NOTHING) if shown else NO_FIELD
+
     def render_delivered(self, record: Delivery) -> SafeString:
         moment = record.delivered_at
         return format_html('<time title="{}">{}</time>', when(moment), short_day(moment, self.desk.now))
 
+    def render_price(self, record: Delivery) -> str | SafeString:
+        sheet = self.sheet(record)
+        return money(record.price, sheet.flow) if sheet.agreement.shows_price else NO_FIELD
+
     def render_outcome(self, record: Delivery) -> SafeString:
         spec = self.sheet(record).status_field
-        return self._cell(record, spec.name if spec else STATUS_FIELDS[0])
+        return self.cell(record, spec.name if spec else STATUS_FIELDS[0])
 
     def render_quality(self, record: Delivery) -> SafeString:
-        return self._cell(record, "quality_score")
+        return self.cell(record, "quality_score")
 
     def render_revenue(self, record: Delivery) -> SafeString:
-        cell = self._cell(record, "revenue")
-        if self.currency or cell is NO_FIELD:
-            return cell
-        return format_html('{}<span class="cell-sub">{}</span>', cell, self.sheet(record).flow.currency)
+        return self.cell(record, "revenue")
 
     def render_due(self, record: Delivery) -> SafeString:
-        context = {"sheet": self.sheet(record), **self.form}
+        sheet = self.sheet(record)
+        context = {"sheet": sheet, "deadlines": deadlines(sheet), **self.form}
         return render_to_string("feedback/cells/form.html", context)
 
-    def _cell(self, record: Delivery, name: str) -> SafeString:
-        cell: EditCell | None = cell_of(self.sheet(record), name)
-        return cell.render() if cell else NO_FIELD
+    def cell(self, record: Delivery, name: str) -> SafeString:
+        """The control of a field; a dash where the lead's flow has none of this name."""
+        sheet = self.sheet(record)
+        cell: EditCell | None = cell_of(sheet, name)
+        if cell is None:
+            return NO_FIELD
+        if self.currency or cell.spec.kind != "money":
+            return cell.render()
+        return format_html('{}<span class="cell-sub">{}</span>', cell.render(), sheet.flow.currency)
 
 
 UPLOAD_TONES = {

@@ -185,10 +185,14 @@ class TableView(SingleTableMixin, FilterView):
         table.request = self.request
         if wanted := self.request.GET.getlist(table.prefixed_order_by_field):
             table.order_by = wanted
+        self.turn(table)
+        return table
+
+    def turn(self, table: Table) -> None:
+        """To the page that the address names: by number (`portal/keyset.py` pages by keys)."""
         if isinstance(table.data.data, QuerySet):
             table.data.data = settle_order(table.data.data)
         turn_to(table, self.request.GET.get(table.prefixed_page_field), self.paginate_by)
-        return table
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)

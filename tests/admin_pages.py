@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from feedback.models import ChangeSet, Door, Feedback, Upload
+from feedback.models import ChangeSet, Door, Feedback, SavedView, Upload
 from flows import keys
 from flows.models import (
     Agreement,
@@ -124,6 +124,7 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
             public_id=f"fbk_{token}", delivery=world.delivery, change_set=change_set, occurred_at=now(),
             received_at=now(), values={"notes": token}, fingerprint=token, schema_version=1,
         ),
+        SavedView: SavedView.objects.create(buyer=buyer, user=world.agent, name=f"{token} view", shared=True),
         Upload: Upload.objects.create(flow=flow, buyer=buyer, filename=f"{token}.csv", file="x.csv", size=1),
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from feedback.models.cells import SourceDay, StaleMark
 from feedback.models.events import ChangeSet, Door, ExternalIdChange, Feedback
 from feedback.models.returns import Credit, ReturnEvidence, ReturnMessage, ReturnRequest
 from feedback.models.uploads import ProposedMatch, RefusedRow, RememberedMapping, Upload
+from feedback.models.views import SavedView
 
 __all__ = [
     "BulkChange",
@@ -20,6 +21,7 @@ __all__ = [
     "ReturnEvidence",
     "ReturnMessage",
     "ReturnRequest",
+    "SavedView",
     "SourceDay",
     "StaleMark",
     "Upload",

@@ -172,6 +172,24 @@ class Delivery(models.Model):
             models.Index(fields=["flow", "-delivered_at"], name="delivery_by_flow"),
             models.Index(fields=["flow", "last_feedback_at"], name="delivery_by_activity"),
             models.Index(fields=["buyer", "flow", "updated_at"], name="delivery_by_update"),
+            # A buyer's list of leads: what its filters ask, in the order of its pages.
+            models.Index(fields=["buyer", "outcome", "-delivered_at", "-id"], name="delivery_by_outcome"),
+            models.Index(
+                fields=["buyer", "conversion_status", "-delivered_at", "-id"], name="delivery_by_status"
+            ),
+            models.Index(fields=["buyer", "source", "-delivered_at", "-id"], name="delivery_by_source"),
+            models.Index(fields=["buyer", "quality_score", "id"], name="delivery_by_quality"),
+            models.Index(fields=["buyer", "revenue", "id"], name="delivery_by_revenue"),
+            models.Index(
+                fields=["buyer", "flow", "delivered_at", "id"],
+                name="delivery_waiting",
+                condition=models.Q(feedback_count=0),
+            ),
+            models.Index(
+                fields=["buyer", "-delivered_at", "-id"],
+                name="delivery_told",
+                condition=models.Q(feedback_count__gt=0),
+            ),
         )
 
     def __str__(self) -> str:

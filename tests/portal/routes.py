@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback.models import Feedback, Upload
+from feedback.models import Feedback, SavedView, Upload
 from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Rule, Source
 from portal.models import Invitation, Membership
 
@@ -152,6 +152,10 @@ PAGES: dict[str, Page] = {
     "lead-list": Page(BUYERS),
     "lead-detail": Page(BUYERS, args=of(Delivery)),
     "lead-edit": Page(BUYERS, READ | POST, args=of(Delivery)),
+    "view-list": Page(BUYERS, READ | POST),
+    "view-detail": Page(BUYERS, READ | POST, args=of(SavedView, "pk")),
+    "view-update": Page(BUYERS, POST, args=of(SavedView, "pk")),
+    "view-delete": Page(BUYERS, POST, args=of(SavedView, "pk")),
     "lead-own-id": Page(BUYERS, READ | POST, args=of(Delivery)),
     "feedback-take-back": Page(BUYERS, READ | POST, args=of_event),
     "feedback-restore": Page(BUYERS, READ | POST, args=of_event),
