@@ -11,6 +11,7 @@ from feedback.models import ReturnRequest
 from feedback.wording import when
 from flows.models import Agreement, Delivery, Flow
 from flows.returns import Cap, month_of, return_deadline
+from portal.formats import number
 
 NO_RETURNS = "Returns are not part of your agreement on this flow. Ask the seller if this lead must go back."
 
@@ -69,14 +70,14 @@ def cap_of(delivery: Delivery, flow: Flow, agreement: Agreement) -> Cap:
 
 
 def cap_words(cap: Cap) -> str:
-    """``"Of the 34 leads delivered in November 2026 you may return 3 (10 %): 1 used, 2 left."``"""
+    """``"Of the 34 leads delivered in November 2026, 3 (10 %) may be returned: 1 used, 2 left."``"""
     month = date_format(cap.month, "F Y")
     if cap.limit is None:
         return f"There is no cap on returns of leads delivered in {month}."
     share = "" if cap.percent is None else f" ({cap.percent} %)"
-    leads = f"{cap.delivered:,} lead{'' if cap.delivered == 1 else 's'}"
+    leads = f"{number(cap.delivered)} lead{'' if cap.delivered == 1 else 's'}"
     over = " More than that were granted." if cap.used > cap.limit else ""
     return (
-        f"Of the {leads} delivered in {month}, {cap.limit:,}{share} may be returned: "
-        f"{cap.used:,} used, {cap.left:,} left.{over}"
+        f"Of the {leads} delivered in {month}, {number(cap.limit)}{share} may be returned: "
+        f"{number(cap.used)} used, {number(cap.left or 0)} left.{over}"
     )

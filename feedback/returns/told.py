@@ -9,16 +9,18 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from feedback.models import ReturnMessage, ReturnRequest
 from feedback.present import amount, moment
-from feedback.wording import money, when
+from feedback.wording import money
 from flows.actions.alerts import raise_alerts
 from flows.events import emit
 from flows.models import Agreement, Alert, OutboxMessage
 from portal.access import Role
+from portal.formats import HOUSE, date_time, using
 from portal.models import Membership
 
 Status, Side = ReturnRequest.Status, ReturnMessage.Side
@@ -101,9 +103,16 @@ def _alert(request: ReturnRequest, now: dt.datetime) -> Alert:
         source=request.delivery.source,
         level=Alert.Level.INFO,
         title=f"{request.buyer} asks to return a lead"[:160],
-        body=f"{request.delivery}: {request.reason}. Answer by {when(request.due_at)}. {link(request)}"[:500],
+        body=f"{request.delivery}: {request.reason}. Answer by {_due(request)}. {link(request)}"[:500],
         created_at=now,
     )
+
+
+def _due(request: ReturnRequest) -> str:
+    """In the flow's time zone: who reads it may be anywhere, and is not who is asking just now."""
+    due = request.due_at.astimezone(ZoneInfo(request.flow.timezone))
+    with using(HOUSE):
+        return f"{date_time(due)} ({request.flow.timezone})"
 
 
 def _decision_text(rows: Sequence[ReturnRequest], note: str) -> tuple[str, str]:
@@ -137,7 +146,8 @@ OUTCOMES: Mapping[str, str] = {
 def _worth(row: ReturnRequest, priced: Collection[int]) -> str:
     """The amount, on flows whose agreement shows prices."""
     credited = row.status == Status.CREDITED and row.flow_id in priced
-    return f", {money(row.delivery.price, row.flow)}" if credited else ""
+    with using(HOUSE):
+        return f", {money(row.delivery.price, row.flow)}" if credited else ""
 
 
 def _buyer(request: ReturnRequest) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback.models import Feedback, SavedView, Upload
+from feedback.models import Feedback, ReturnEvidence, ReturnRequest, SavedView, Upload
 from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Rule, Source
 from portal.models import Invitation, Membership
 
@@ -41,6 +41,10 @@ def of_lead(rows: Rows) -> tuple:
 
 def of_event(rows: Rows) -> tuple:
     return rows[Delivery].public_id, rows[Feedback].public_id
+
+
+def of_evidence(rows: Rows) -> tuple:
+    return rows[ReturnRequest].public_id, rows[ReturnEvidence].public_id
 
 
 def of_agreement(rows: Rows) -> tuple:
@@ -166,6 +170,17 @@ PAGES: dict[str, Page] = {
     "upload-detail": Page(BUYERS, args=of(Upload)),
     "upload-progress": Page(BUYERS, args=of(Upload)),
     "upload-errors": Page(BUYERS, args=of(Upload)),
+    "return-ask": Page(BUYERS, READ | POST, args=of(Delivery)),
+    "return-list": Page(EVERYBODY),
+    "return-decide": Page(OWNER, READ | POST),
+    "credit-list": Page(EVERYBODY),
+    "credit-csv": Page(EVERYBODY),
+    "return-detail": Page(EVERYBODY, args=of(ReturnRequest)),
+    "return-message": Page(OWNER | BUYERS, POST, args=of(ReturnRequest)),
+    "return-withdraw": Page(BUYERS, READ | POST, args=of(ReturnRequest)),
+    "return-reopen": Page(OWNER, READ | POST, args=of(ReturnRequest)),
+    "return-replace": Page(OWNER, POST, args=of(ReturnRequest)),
+    "return-evidence": Page(EVERYBODY, args=of_evidence),
     "developers": Page(BUYERS),
     "request-list": Page(BUYERS),
     "request-detail": Page(BUYERS, args=of(RequestLog, "pk")),

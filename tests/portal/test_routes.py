@@ -19,12 +19,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from feedback import uploads
-from feedback.models import Upload
+from feedback.models import ReturnEvidence, ReturnRequest, Upload
+from feedback.returns.evidence import Piece
 from flows import keys, limits
 from flows.models import Decision
 from portal.access import Role
 from tests import factories as make
 from tests.admin_pages import one_of_each
+from tests.feedback.returning import PDF, requested, takes_returns
 from tests.portal.routes import (
     ADMIN_LOGOUT,
     ADMIN_PAGES,
@@ -74,6 +76,9 @@ def rows(world):
     file = ContentFile(b"lead_id,outcome\nevt_nowhere,converted\n", name=f"{MARK}.csv")
     found[Upload] = uploads.receive(world.actor(world.agent), world.flow, file)
     uploads.run(found[Upload].pk)
+    takes_returns(world)
+    found[ReturnRequest] = requested(world, note=f"{MARK} note", pieces=[Piece(f"{MARK}.pdf", "pdf", PDF)])
+    found[ReturnEvidence] = ReturnEvidence.objects.get(message__request=found[ReturnRequest])
     return found
 
 
