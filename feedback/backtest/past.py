@@ -7,12 +7,12 @@ import datetime as dt
 import zoneinfo
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import FilteredRelation, Q, QuerySet
 
 from feedback.backtest.ledger import Said, Sold
 from feedback.fold import COLUMNS, Event
@@ -26,7 +26,7 @@ from flows.models import (
     Delivery,
     Rule,
     Source,
-    SuppressionEntry,
+    SourceChange,
     SuppressionList,
 )
 from portal.models import Buyer
@@ -35,6 +35,8 @@ MIDNIGHT = dt.time()
 # The fields that make the columns which cells count; the others need not be remembered.
 _TELLING = frozenset({*COLUMNS, "converted"}) - {"contacted_date"}
 _TYPED: dict[str, Callable[[str], Any]] = {"daily_cap": int, "price_adjustment": Decimal}
+_STATUS = "status"
+_STANDS = (*_TYPED, _STATUS)
 Value = tuple[str, str]  # kind, normalised value
 
 
@@ -50,9 +52,10 @@ class TooMuch(Exception):  # noqa: N818
 class Past:
     """``items`` in the order in which they became known, from the first that may count on.
 
-    ``sources``: rows of their own, set back to how they stood at the start, never to be saved. ``standing``
-    knows how their caps and prices stood at any moment. ``pauses``: what rules paused; ``listed``: what stood
-    on the rule's list at the start, until when; ``real``: how often the rule did decide since.
+    ``sources``: rows of their own, set back to how they stood at the start, never to be saved; those that
+    were paused then are active again from the day on which they were ``resumed``. ``standing`` knows how
+    their caps and prices stood at any moment. ``pauses``: what rules paused; ``listed``: what stood on the
+    rule's list at the start, until when; ``real``: how often the rule did decide since.
     """
 
     rule: Rule
@@ -62,6 +65,7 @@ class Past:
     now: dt.datetime
     items: list[Sold | Said]
     sources: dict[int, Source]
+    resumed: dict[int, dt.datetime]
     standing: Standing
     buyers: dict[int, Buyer]
     left_out: dict[int, str]  # buyers who are not to count, by name
@@ -75,27 +79,47 @@ class Past:
         """When the first day begins; before it the rule decides nothing."""
         return dt.datetime.combine(self.first, MIDNIGHT, self.zone)
 
-    def looks(self) -> list[tuple[dt.date, dt.datetime]]:
-        """The days, each with its end, when it is looked at; today's look is now."""
+    def looks(self) -> Iterator[tuple[dt.date, dt.datetime]]:
+        """The days, each with its end, when it is looked at; today's look is now. Sources come along."""
         days = [self.first + dt.timedelta(days=n) for n in range((self.last - self.first).days)]
         ends = [(day, dt.datetime.combine(day + dt.timedelta(days=1), MIDNIGHT, self.zone)) for day in days]
-        return [*ends, (self.last, self.now)]
+        for day, end in [*ends, (self.last, self.now)]:
+            self._resume(end)
+            yield day, end
+
+    def _resume(self, until: dt.datetime) -> None:
+        """No rule pauses what is paused, so whatever was at the start still stands as it did."""
+        for pk in [pk for pk, moment in self.resumed.items() if moment <= until]:
+            self.sources[pk].status, self.sources[pk].status_reason = Source.Status.ACTIVE, ""
+            del self.resumed[pk]
 
 
 class Standing:
-    """How sources stood, as far as rules changed them: what the next change found, or what stands today."""
+    """How sources stood: what the next change found, or what stands today.
 
-    def __init__(self, sources: Iterable[Source], decisions: Iterable[Decision]) -> None:
-        self._today = {(source.pk, name): getattr(source, name) for source in sources for name in _TYPED}
+    Changes are those on record, and before these what rules are known to have changed. Of a status without
+    any record nothing is known: it is taken as active.
+    """
+
+    def __init__(
+        self, sources: Iterable[Source], decisions: Iterable[Decision], changes: Iterable[SourceChange]
+    ) -> None:
+        self._today = {(source.pk, name): getattr(source, name) for source in sources for name in _STANDS}
         self._found: dict[tuple[int, str], list[tuple[dt.datetime, Any]]] = defaultdict(list)
+        for change in changes:
+            self._found[change.source_id, change.column].append((change.at, change.before))
+        self._on_record = {key: found[0][0] for key, found in self._found.items()}
         for decision in decisions:
             for name in _TYPED.keys() & decision.before.keys() & decision.after.keys():
-                found = self._found[decision.source_id, name]
-                found.append((done_at(decision), decision.before[name]))
+                self._known((decision.source_id, name), done_at(decision), decision.before[name])
                 if decision.undone_at:
-                    found.append((decision.undone_at, decision.after[name]))
+                    self._known((decision.source_id, name), decision.undone_at, decision.after[name])
         for each in self._found.values():
             each.sort(key=lambda step: step[0])
+
+    def _known(self, key: tuple[int, str], moment: dt.datetime, value: Any) -> None:
+        if key not in self._on_record or moment < self._on_record[key]:
+            self._found[key].append((moment, value))
 
     def at(self, moment: dt.datetime, source_id: int, name: str) -> Any:
         """``daily_cap`` or ``price_adjustment`` of the source at that moment."""
@@ -105,6 +129,17 @@ class Standing:
             return self._today[source_id, name]
         value = found[place][1]
         return None if value is None else _TYPED[name](str(value))
+
+    def paused_at(self, moment: dt.datetime, source_id: int) -> bool:
+        """Whether it is on record that the source was paused then."""
+        found = self._found.get((source_id, _STATUS), ())
+        later = [value for at, value in found if at > moment]
+        stood = later[0] if later else self._today[source_id, _STATUS]
+        return bool(found) and stood == Source.Status.PAUSED
+
+    def resumed_after(self, moment: dt.datetime, source_id: int) -> dt.datetime | None:
+        """When the source that was paused at that moment was active again."""
+        return next((at for at, _ in self._found.get((source_id, _STATUS), ()) if at > moment), None)
 
 
 def load(rule: Rule, days: int, now: dt.datetime, most: int | None) -> Past:
@@ -121,11 +156,8 @@ def load(rule: Rule, days: int, now: dt.datetime, most: int | None) -> Past:
     listed, list_name = _listed(rule, start)
     sources = {row.pk: row for row in Source.objects.filter(flow=rule.flow)}
     changes = _changes(rule)
-    standing = Standing(sources.values(), changes)
-    for source in sources.values():
-        source.status, source.status_reason = Source.Status.ACTIVE, ""
-        for name in _TYPED:
-            setattr(source, name, standing.at(start, source.pk, name))
+    standing = Standing(sources.values(), changes, _recorded(rule))
+    resumed = _set_back(sources.values(), standing, start)
     return Past(
         rule=rule,
         zone=zone,
@@ -134,6 +166,7 @@ def load(rule: Rule, days: int, now: dt.datetime, most: int | None) -> Past:
         now=now,
         items=_items(rule, deliveries, now),
         sources=sources,
+        resumed=resumed,
         standing=standing,
         buyers={buyer.pk: buyer for buyer in Buyer.objects.filter(seller=rule.flow.seller_id)},
         left_out={buyer.pk: buyer.name for buyer in rule.excluded_buyers.all()},
@@ -142,6 +175,20 @@ def load(rule: Rule, days: int, now: dt.datetime, most: int | None) -> Past:
         list_name=list_name,
         real=Decision.objects.filter(rule=rule.pk, decided_at__range=(start, now)).count(),
     )
+
+
+def _set_back(sources: Iterable[Source], standing: Standing, start: dt.datetime) -> dict[int, dt.datetime]:
+    """Let the rows stand as the sources did then. → when those that were paused then were active again."""
+    resumed = {}
+    for source in sources:
+        for name in _TYPED:
+            setattr(source, name, standing.at(start, source.pk, name))
+        paused = standing.paused_at(start, source.pk)
+        source.status_reason = ""
+        source.status = Source.Status.PAUSED if paused else Source.Status.ACTIVE
+        if paused and (moment := standing.resumed_after(start, source.pk)):
+            resumed[source.pk] = moment
+    return resumed
 
 
 def done_at(decision: Decision) -> dt.datetime:
@@ -230,14 +277,20 @@ def _changes(rule: Rule) -> list[Decision]:
     return list(rows.select_related("reversed_by").order_by("decided_at", "pk"))
 
 
+def _recorded(rule: Rule) -> QuerySet[SourceChange]:
+    """What is on record of the flow's sources, the oldest first; not what concerned one buyer alone."""
+    return SourceChange.objects.filter(source__flow=rule.flow, buyer=None).order_by("pk")
+
+
 def _listed(rule: Rule, start: dt.datetime) -> tuple[dict[Value, dt.datetime | None], str]:
     """What stood on the rule's list when the first day began, and the list's name."""
     if "list" not in rule.params:
         return {}, ""
     slug = rule.params["list"]
-    listed = SuppressionList.objects.filter(seller=rule.flow.seller_id, slug=slug).first()
-    if listed is None:
+    named = SuppressionList.objects.filter(seller=rule.flow.seller_id, slug=slug)
+    stood = FilteredRelation("entries", condition=Q(entries__added_at__lt=start))
+    columns = ("name", "stood__kind", "stood__value", "stood__expires_at")
+    rows = list(named.annotate(stood=stood).values_list(*columns))
+    if not rows:
         raise BadRule(f"There is no suppression list “{slug}”.")
-    rows = SuppressionEntry.objects.filter(list=listed, added_at__lt=start)
-    entries = rows.values_list("kind", "value", "expires_at")
-    return {(kind, value): until for kind, value, until in entries}, listed.name
+    return {(kind, value): until for _, kind, value, until in rows if kind}, rows[0][0]

@@ -128,8 +128,9 @@ def cautions(result: Backtest) -> Iterator[str]:
             "not in the history, so the sums tell only what it would have kept out beyond that."
         )
     yield (
-        "Every source is taken as active on the first day, with the cap and the price that rules found. "
-        "Only this rule acts; other rules and people might have been faster."
+        "Each source begins with the status, cap and price that are on record for the first day; without a "
+        "record as active, with the cap and the price that rules found. Only this rule acts; other rules and "
+        "people might have been faster."
     )
 
 

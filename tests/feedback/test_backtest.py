@@ -462,7 +462,7 @@ def test_the_number_of_queries_does_not_grow(desk, tried_rule, django_assert_max
         desk.deliver(5, source=make.SourceFactory(flow=desk.flow), buyer=desk.other_buyer())
     desk.hear(30, quality_score=1)
     rule = Rule.objects.select_related("flow").get()
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         backtest(rule, now=desk.now)
 
 
