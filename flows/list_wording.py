@@ -14,21 +14,21 @@ ORIGINS = {"person": "by hand", "rule": "by a rule", "file": "from a file", "api
 
 
 def list_words(state: Mapping[str, Any]) -> str:
-    """A decision's ``before`` or ``after``, or what stands now: ``"on “Returns”, e-mail and phone, for 30
-    days"``, ``"on “Returns”, e-mail by hand until 5 Nov 2026, 14:00"``, ``"off “Returns”"``."""
+    """A decision's ``before`` or ``after``, or what stands now: ``"on “Returns”, e-mail and phone for 30
+    days"``, ``"on “Returns”, phone; e-mail by hand until 5 Nov 2026, 14:00"``, ``"off “Returns”"``."""
     name = state.get("list_name") or state["list"]
     if state.get("removed"):
         return f"off “{name}”"
     parts = [_added(state)] if _known(state.get("added", ())) else []
     others = state.get("stood") or state.get("now") or {}
     parts += [f"{KINDS[kind]} {_entry(others[kind])}" for kind in _known(others)]
-    return ", ".join([f"on “{name}”", *parts]) if parts else f"not on “{name}”"
+    return f"on “{name}”, {'; '.join(parts)}" if parts else f"not on “{name}”"
 
 
 def _added(state: Mapping[str, Any]) -> str:
     kinds = " and ".join(KINDS[kind] for kind in _known(state["added"]))
     days = state.get("expires_days")
-    return f"{kinds}, for {days:,} day{'' if days == 1 else 's'}" if days else kinds
+    return f"{kinds} for {days:,} day{'' if days == 1 else 's'}" if days else kinds
 
 
 def _entry(noted: Mapping[str, Any]) -> str:

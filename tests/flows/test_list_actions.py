@@ -154,7 +154,7 @@ def test_the_page_says_what_stood_and_for_how_long(world, returns, shorter, as_u
     (decision,) = suppress(world)
     page = as_user(world.owner).get(f"/decisions/{decision.pk}/").text
     assert "on “Returns”, e-mail by hand until" in page
-    assert "on “Returns”, e-mail and phone, for 30 days" in page
+    assert "on “Returns”, e-mail and phone for 30 days" in page
 
 
 # --- Undoing --------------------------------------------------------------------------------------------
@@ -195,12 +195,12 @@ def remove(returns, email):
 
 
 CHANGES = [
-    (lengthen, "phone, for 30 days, e-mail by the API until"),
-    (make_permanent, "phone, for 30 days, e-mail by hand for good"),
-    (take_over, "phone, for 30 days, e-mail from a file until"),
-    (shorten, "phone, for 30 days, e-mail by hand until"),
-    (end, "on “Returns”, phone, for 30 days"),
-    (remove, "on “Returns”, phone, for 30 days"),
+    (lengthen, "phone for 30 days; e-mail by the API until"),
+    (make_permanent, "phone for 30 days; e-mail by hand for good"),
+    (take_over, "phone for 30 days; e-mail from a file until"),
+    (shorten, "phone for 30 days; e-mail by hand until"),
+    (end, "on “Returns”, phone for 30 days"),
+    (remove, "on “Returns”, phone for 30 days"),
 ]
 
 
@@ -229,6 +229,7 @@ def test_the_page_asks_and_does_it_when_told(world, returns, shorter, email, as_
     assert answer.status_code == 409
     assert "It has been changed since" in answer.text
     assert "e-mail by hand for good" in answer.text
+    assert f"The contact of {world.delivery} now stands at" in answer.text
     assert email[1] not in answer.text
     owner.post(address, {"force": "1"})
     assert stands(returns, email) == ("person", shorter.expires_at)
@@ -337,3 +338,11 @@ def test_undoing_the_way_back_asks_where_what_was_put_back_is_gone(world, return
     assert what_stands(world, reversal) == "not on “Returns”"
     undo(world, reversal, force=True)
     assert returns.entries.get().decision == decision
+
+
+def test_the_page_says_when_undoing_leaves_nothing(world, returns, source_value, as_user):
+    (decision,) = suppress(world, name="suppress_source")
+    add_all(returns, [source_value], origin="api")
+    page = as_user(world.owner).post(f"/decisions/{decision.pk}/undo/").text
+    assert "source by the API for good" in page
+    assert "undoing takes off what stands now" in page
