@@ -1,4 +1,4 @@
-"""The buyer's pages for whoever connects their systems: keys, the log of requests, and a request on trial."""
+"""The buyer's pages for whoever connects their systems: overview, log of requests, a request on trial."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from feedback.desk import Desk
@@ -20,12 +19,14 @@ from feedback.snippets import curl, pretty
 from feedback.trial import try_out
 from flows.examples import endpoint, example_body
 from flows.explanations import explain
+from flows.key_rules import state_of, usable
 from flows.models import ApiKey, Flow, RequestLog
-from portal.access import BUYERS, ActorRequest, allow, get_or_404
+from portal.access import BUYERS, ActorRequest, Role, allow, get_or_404
 from portal.tables import TableView
 
 LONGEST = 70_000  # characters of a body on trial: enough to meet the limit of 64 KiB
 EXAMPLE = "example"
+KEEPERS = (Role.BUYER_MANAGER,)  # who makes, changes and ends the buyer's keys
 
 
 @require_safe
@@ -38,16 +39,8 @@ def developers(request: ActorRequest) -> HttpResponse:
         for word, tone in [state_of(key)]
     ]
     agreements = list(Desk(request.actor).agreements.values())
-    return render(request, "feedback/developers/index.html", {"keys": keys, "agreements": agreements})
-
-
-def state_of(key: ApiKey) -> tuple[str, str]:
-    """A key's state as a word and its tone."""
-    if key.revoked_at:
-        return "Revoked", "bad"
-    if key.expires_at and key.expires_at <= timezone.now():
-        return "Expired", "bad"
-    return ("Replaced", "warn") if key.replaced_by_id else ("Active", "good")
+    context = {"keys": keys, "agreements": agreements, "makes_keys": request.actor.role in KEEPERS}
+    return render(request, "feedback/developers/index.html", context)
 
 
 class RequestList(TableView):
@@ -125,8 +118,9 @@ def integration_test(request: ActorRequest) -> HttpResponse:
     """Send a request through the API's own code, as a test, and have the answer explained."""
     flows = {flow.public_id: flow for flow in Desk(request.actor).flows}
     keys = {str(key.pk): key for key in own_keys(request).prefetch_related("flows") if _opens(key)}
+    makes = request.actor.role in KEEPERS
     if not flows or not keys:
-        return render(request, "feedback/developers/test.html", {"flows": flows})
+        return render(request, "feedback/developers/test.html", {"flows": flows, "makes_keys": makes})
     sent = request.method == "POST" and EXAMPLE not in request.POST
     asked = request.POST if request.method == "POST" else request.GET
     flow = flows.get(asked.get("flow", "")) or next(iter(flows.values()))
@@ -136,13 +130,14 @@ def integration_test(request: ActorRequest) -> HttpResponse:
     if sent and form.is_valid():
         trial = try_out(flow, key, form.cleaned_data["body"], request.request_id)
     context = {"form": form, "flow": flow, "key": key, "trial": trial, "curl": _command(flow, key, form)}
+    context["makes_keys"] = makes
     return render(
         request, "feedback/developers/test.html", context, status=422 if sent and not trial else 200
     )
 
 
 def _opens(key: ApiKey) -> bool:
-    return state_of(key)[1] != "bad"
+    return usable(key)
 
 
 def _fresh(flow: Flow, key: ApiKey) -> dict[str, Any]:

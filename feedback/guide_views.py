@@ -12,12 +12,23 @@ from django.urls import reverse
 from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_POST, require_safe
 
+from feedback.desk import Desk
 from feedback.guide import guide_of
 from feedback.guide_links import agreement_of, renew, token_of
 from flows.models import Agreement, Flow
 from portal.access import BUYERS, SELLERS, ActorRequest, Role, allow, get_or_404, visible_to
 
 RENEWERS = (Role.BUYER_MANAGER, Role.SELLER_OWNER)
+
+
+@require_safe
+@allow(*BUYERS)
+def guides(request: ActorRequest) -> HttpResponse:
+    """To the guide of the buyer's flow; where there are several, to their list."""
+    flows = Desk(request.actor).flows
+    if len(flows) == 1:
+        return redirect("guide", flows[0].public_id)
+    return redirect(f"{reverse('developers')}#flows-title")
 
 
 @require_safe

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from allauth.account import forms as allauth
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.webauthn import forms as webauthn
+from cryptography.exceptions import InvalidSignature
 from django import forms
 from django.forms import Form
 
@@ -72,6 +75,32 @@ class ActivateTOTPForm(WithCode, totp.ActivateTOTPForm):
     labels = {"code": "Code that the app shows"}
 
 
+# What fido2 raises at a credential that is malformed or forged; allauth lets some of it through to a 500.
+NO_CREDENTIAL = (AttributeError, LookupError, TypeError, ValueError, struct.error, InvalidSignature)
+
+
+class WithCredential(Plain):
+    """A browser's answer to a ceremony: whatever is wrong with it, it is refused in the same words."""
+
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()  # type: ignore[misc]  # of the form that it is mixed into
+        except NO_CREDENTIAL:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
+class PasskeyLogInForm(WithCredential, webauthn.LoginWebAuthnForm):
+    """Log in with a passkey alone."""
+
+
+class PasskeyCodeForm(WithCredential, webauthn.AuthenticateWebAuthnForm):
+    """A passkey as the second step."""
+
+
+class ReauthenticatePasskeyForm(WithCredential, webauthn.ReauthenticateWebAuthnForm):
+    """A passkey before a change."""
+
+
 class AddPasskeyForm(Plain, webauthn.AddWebAuthnForm):
     """A passkey always opens the account by itself, so the device must check who holds it."""
 
@@ -82,6 +111,12 @@ class AddPasskeyForm(Plain, webauthn.AddWebAuthnForm):
         super().__init__(*args, **kwargs)
         self.fields["name"].help_text = "By which you know it again: the device or the key ring it is on."
         self.fields["name"].widget.attrs["maxlength"] = 60
+
+    def clean(self) -> Any:
+        try:
+            return super().clean()
+        except NO_CREDENTIAL:
+            raise get_adapter().validation_error("incorrect_code") from None
 
     def clean_name(self) -> str:
         """Cut, never refused: the device holds the key already."""

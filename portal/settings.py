@@ -232,6 +232,9 @@ MFA_FORMS = {
     "authenticate": "portal.account_forms.CodeForm",
     "reauthenticate": "portal.account_forms.ReauthenticateCodeForm",
     "activate_totp": "portal.account_forms.ActivateTOTPForm",
+    "login_webauthn": "portal.account_forms.PasskeyLogInForm",
+    "authenticate_webauthn": "portal.account_forms.PasskeyCodeForm",
+    "reauthenticate_webauthn": "portal.account_forms.ReauthenticatePasskeyForm",
     "add_webauthn": "portal.account_forms.AddPasskeyForm",
     "edit_webauthn": "portal.account_forms.RenamePasskeyForm",
 }

@@ -7,27 +7,31 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.timezone import get_current_timezone_name, now
+from django.utils.timezone import get_current_timezone_name
 from django.views.decorators.debug import sensitive_variables
 
 from flows import keys
 from flows.admin.forms import code, pill
-from flows.examples import curl, example_body
-from flows.models import ApiKey, Flow
+from flows.key_rules import (
+    OverlapForm,
+    first_call,
+    flows_of,
+    keep_the_limit,
+    kind_field,
+    may_rotate,
+    opens,
+    still_to_come,
+    usable,
+)
+from flows.models import ApiKey
 from portal.account_admin import only_operators
 from portal.models import Seller
 from portal.object_actions import ObjectAction, Secret, show_once
 from portal.scoped_admin import ONE_BUTTON, ScopedForm, ScopedModelAdmin, change_url
 
 SHOWN = ("party", "kind", "opens", "state", "prefix_shown", "created_at", "last_used_at", "replaced_by")
-
-
-def usable(key: ApiKey) -> bool:
-    """Whether the key still opens anything."""
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now())
 
 
 class KeyForm(ScopedForm[ApiKey]):
@@ -40,16 +44,7 @@ class KeyForm(ScopedForm[ApiKey]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "livemode" in self.fields:
-            self.fields["livemode"] = forms.TypedChoiceField(
-                label="Kind",
-                choices=(
-                    (True, "Live: records feedback and leads"),
-                    (False, "Test: checks them, records nothing"),
-                ),
-                coerce=lambda value: value == "True",
-                widget=forms.RadioSelect(attrs={"class": "radiolist"}),
-                initial=True,
-            )
+            self.fields["livemode"] = kind_field(**{"class": "radiolist"})
         if "expires_at" in self.fields:
             zone = get_current_timezone_name()
             expiry: Any = self.fields["expires_at"]
@@ -63,18 +58,13 @@ class KeyForm(ScopedForm[ApiKey]):
 
     def clean_expires_at(self) -> dt.datetime | None:
         expires: dt.datetime | None = self.cleaned_data["expires_at"]
-        if expires and expires <= now() and "expires_at" in self.changed_data:
-            raise ValidationError("This is in the past. Leave it empty for a key that does not expire.")
+        still_to_come(expires, changed="expires_at" in self.changed_data)
         return expires
 
     def clean_flows(self) -> Any:
-        """A limit is never lifted by choosing nothing; where the flows are gone it may stay as it is."""
         chosen = self.cleaned_data["flows"]
-        could = bool(self.fields["flows"].queryset)  # type: ignore[attr-defined]
-        if could and "flows" in self.changed_data and not (chosen or self.instance.all_flows):
-            raise ValidationError(
-                "This key is limited: choose at least one flow. To open every flow, make another key."
-            )
+        offered = bool(self.fields["flows"].queryset)  # type: ignore[attr-defined]
+        keep_the_limit(self.instance, chosen, offered=offered, changed="flows" in self.changed_data)
         return chosen
 
     def clean(self) -> dict[str, Any]:
@@ -98,35 +88,14 @@ class KeyForm(ScopedForm[ApiKey]):
         self.instance.seller, self.instance.buyer = cleaned.get("seller"), cleaned.get("buyer")
 
 
-def flows_of(key: ApiKey) -> Any:
-    """The flows that the key's party works on."""
-    if key.buyer_id:
-        return Flow.objects.filter(agreements__buyer=key.buyer_id)
-    return Flow.objects.filter(seller=key.seller_id)
-
-
-class OverlapForm(forms.Form):
-    """For how long both keys work."""
-
-    days = forms.IntegerField(
-        label="Days for which the old key goes on working",
-        min_value=0,
-        max_value=90,
-        initial=7,
-        help_text="0: it stops at once.",
-    )
-
-
 def _secret(key: ApiKey, text: str) -> Secret:
-    flow = (key.flows.all() or flows_of(key)).first()
-    command = curl(flow, example_body(flow, flow.fields.all()), text) if flow and key.buyer_id else ""
     kind = "live" if key.livemode else "test"
     return Secret(
         text=text,
         what=f"The {kind} key “{key.name}” of {key.buyer or key.seller}",
         advice="Copy it now and keep it safe: it is shown only this once. If it is lost, make another.",
         back=change_url(key),
-        command=command,
+        command=first_call(key, text),
     )
 
 
@@ -158,7 +127,7 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
             "Rotate",
             "Makes a new key with the same rights. Both work for a while, so that nothing breaks.",
             _rotate,
-            lambda key: usable(key) and key.replaced_by_id is None,
+            may_rotate,
             OverlapForm,
         ),
         ObjectAction(
@@ -224,9 +193,7 @@ class ApiKeyAdmin(ScopedModelAdmin[ApiKey]):
 
     @admin.display(description="Opens")
     def opens(self, key: ApiKey) -> str:
-        if key.all_flows:
-            return "Every flow, also those made later"
-        return ", ".join(flow.name for flow in key.flows.all()) or "Nothing: its flows are gone"
+        return opens(key)
 
     @admin.display(description="State")
     def state(self, key: ApiKey) -> SafeString:

@@ -342,7 +342,7 @@ def test_anothers_flow_or_key_is_no_choice(agent, world, key, other_world):
 
 
 def test_without_a_key_or_a_flow_it_says_what_to_do(agent, world):
-    assert "Ask the seller for a test key" in words(agent.get(TEST))
+    assert "Ask one of your managers for a test key" in words(agent.get(TEST))
     Agreement.objects.all().delete()
     assert "You have no agreement on a flow" in words(agent.get(TEST))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from feedback.models import Feedback, ReturnEvidence, ReturnRequest, SavedView, Upload
-from flows.models import Agreement, Alert, Decision, Delivery, Flow, RequestLog, Rule, Source
+from flows.models import Agreement, Alert, ApiKey, Decision, Delivery, Flow, RequestLog, Rule, Source
 from portal.models import Invitation, Membership
 
 Rows = dict[type, Any]
@@ -182,6 +182,12 @@ PAGES: dict[str, Page] = {
     "return-replace": Page(OWNER, POST, args=of(ReturnRequest)),
     "return-evidence": Page(EVERYBODY, args=of_evidence),
     "developers": Page(BUYERS),
+    "key-list": Page(frozenset({"manager"})),
+    "key-create": Page(frozenset({"manager"}), READ | POST),
+    "key-edit": Page(frozenset({"manager"}), READ | POST, args=of(ApiKey, "pk")),
+    "key-rotate": Page(frozenset({"manager"}), READ | POST, args=of(ApiKey, "pk")),
+    "key-revoke": Page(frozenset({"manager"}), READ | POST, args=of(ApiKey, "pk")),
+    "guides": Page(BUYERS),
     "request-list": Page(BUYERS),
     "request-detail": Page(BUYERS, args=of(RequestLog, "pk")),
     "integration-test": Page(BUYERS, READ | POST),
