@@ -75,7 +75,7 @@ class House:
         process = self.start(
             "granian", *options.split(), "--log-level", "critical", "portal.wsgi:application"
         )
-        wait_until(self.answers, 20)
+        wait_until(self.answers, 60)
         return process
 
     def start_worker(

@@ -131,10 +131,15 @@ def _tls(receiver: Receiver) -> ssl.SSLContext:
 
 
 def _read(connection: socket.socket) -> Request:
+    """A whole request. ConnectionError where it was cut off: whoever sent it was killed, say."""
     reader = connection.makefile("rb")
     line = reader.readline().decode().strip()
     headers = {}
-    while text := reader.readline().decode().strip():
+    while (text := reader.readline().decode()) not in ("", "\r\n"):
         name, _, value = text.partition(":")
         headers[name.lower()] = value.strip()
-    return Request(line, headers, reader.read(int(headers.get("content-length", 0))))
+    length = int(headers.get("content-length", 0))
+    body = reader.read(length)
+    if not text or len(body) < length:
+        raise ConnectionError("The request was cut off.")
+    return Request(line, headers, body)

@@ -53,7 +53,7 @@ class Service(ABC):
             stdout=self.log,
             stderr=self.log,
         )
-        wait_until(self.answers, 20)
+        wait_until(self.answers, 60)
 
     def kill(self) -> None:
         """``kill -9`` of the server, then of all it had started, until nothing of it is left."""

@@ -6,24 +6,21 @@ their own, scheduler; rules that act and alert; an endpoint that is told of ever
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import queue
 import random
-import subprocess
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests import services
-from tests.processes import House, kill, wait_until
+from tests.installation import Installation, installed
+from tests.processes import wait_until
 from tests.receiver import Receiver, answer, receiving
 
 pytestmark = [
@@ -83,53 +80,6 @@ LEASES_RUN_OUT = (
 Reply = tuple[int, dict[str, Any]]
 
 
-@dataclass
-class Installation:
-    """Its parts by name, each of which can be killed and started."""
-
-    house: House
-    postgres: services.Postgres
-    redis: services.Redis
-    world: dict[str, str] = field(default_factory=dict)
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-
-    @property
-    def starters(self) -> dict[str, Callable[[], subprocess.Popen[bytes] | None]]:
-        return {
-            "PostgreSQL": self.postgres.start,
-            "Redis": self.redis.start,
-            "web": self.house.start_web,
-            "worker": lambda: self.house.start_worker("leadloop", pool="prefork"),
-            "outbox": lambda: self.house.start_worker("leadloop-outbox", pool="prefork", concurrency=1),
-            "scheduler": self.house.start_scheduler,
-        }
-
-    def start(self, *parts: str) -> None:
-        for part in parts:
-            if process := self.starters[part]():
-                self.processes[part] = process
-
-    def kill(self, part: str) -> None:
-        if process := self.processes.pop(part, None):
-            kill(process)
-        else:
-            {"PostgreSQL": self.postgres, "Redis": self.redis}[part].kill()
-
-    def sql(self, statement: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-
-    def count(self, rows: str) -> int:
-        ((number,),) = self.sql(f"SELECT count(*) FROM {rows}")  # noqa: S608  # ours
-        return number
-
-    def post(self, number: int, key: str = "") -> tuple[int, dict[str, Any], http.client.HTTPMessage]:
-        path, said = f"/flows/{self.world['flow']}/feedback", {"lead_id": f"evt_{number}", **FEEDBACK[number]}
-        headers = {"Idempotency_Key": key} if key else {}
-        return self.house.request("POST", path, self.world["buyer"], said, **headers)
-
-
 def _feedback() -> list[dict[str, Any]]:
     """What is said of each lead: every other one is of the bad source."""
     rng, outcomes = random.Random(SEED), ("converted", "contacted", "bad_info", "returned")
@@ -139,6 +89,7 @@ def _feedback() -> list[dict[str, Any]]:
 
 
 FEEDBACK = _feedback()
+WORLD: dict[str, str] = {}  # the flow's id and the buyer's key, once there is an installation
 
 
 @pytest.fixture(scope="module")
@@ -154,27 +105,26 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory, receiver: Receiver) -> Iterator[Installation]:
-    with services.own_folder() as folder, contextlib.ExitStack() as stack:
-        postgres = services.Postgres(services.folder_in(folder, "postgres"))
-        stack.callback(postgres.close)
-        redis = services.Redis(services.folder_in(folder, "redis"))
-        stack.callback(redis.close)
-        redis.start()
-        allowed = {"REDIS_URL": redis.url, "LEADLOOP_EGRESS_ALLOW": receiver.place}
-        house = House(tmp_path_factory.mktemp("var"), postgres.url, **allowed)
-        stack.callback(house.close)
-        house.run("manage.py", "migrate", "--verbosity", "0")
-        installation = Installation(house, postgres, redis)
-        installation.world = house.ask(MAKE_WORLD.replace("URL", receiver.url))
+    var = tmp_path_factory.mktemp("var")
+    with installed(var, LEADLOOP_EGRESS_ALLOW=receiver.place) as installation:
+        WORLD.update(installation.house.ask(MAKE_WORLD.replace("URL", receiver.url)))
         installation.start("web", "worker", "outbox", "scheduler")
         yield installation
+
+
+def post(installation: Installation, number: int, key: str = "") -> tuple[int, Any, http.client.HTTPMessage]:
+    """Say of that lead what is to be said; ``key``: an Idempotency-Key."""
+    said = {"lead_id": f"evt_{number}", **FEEDBACK[number]}
+    headers = {"Idempotency_Key": key} if key else {}
+    path = f"/flows/{WORLD['flow']}/feedback"
+    return installation.house.request("POST", path, WORLD["buyer"], said, **headers)
 
 
 def test_without_the_database_a_post_is_refused_and_can_be_sent_again(installation: Installation):
     number = POSTS
     installation.kill("PostgreSQL")
     for _ in range(2):  # over connections that were open, then over new ones
-        status, problem, headers = installation.post(number)
+        status, problem, headers = post(installation, number)
         assert (status, problem["code"], headers["Content-Type"]) == (
             503,
             "unavailable",
@@ -182,14 +132,14 @@ def test_without_the_database_a_post_is_refused_and_can_be_sent_again(installati
         )
         assert int(headers["Retry-After"]) > 0
     installation.start("PostgreSQL")
-    assert installation.post(number)[0] == 201
+    assert post(installation, number)[0] == 201
 
 
 def test_without_redis_posts_are_taken_and_what_they_bring_about_follows(installation: Installation):
     """By the same worker and scheduler, which find the new Redis by themselves."""
     wait_until(lambda: installation.count("feedback_stalemark") == 0, 30)
     installation.kill("Redis")
-    assert installation.post(POSTS + 1)[0] == 201
+    assert post(installation, POSTS + 1)[0] == 201
     assert installation.count("feedback_stalemark") == 1
     installation.start("Redis")
     wait_until(lambda: installation.count("feedback_stalemark") == 0, 30)
@@ -234,7 +184,7 @@ class Clients:
         """Every fourth carries an Idempotency-Key; the others rely on the feedback's being the same."""
         self.held.discard(number)
         try:
-            status, data, headers = self.installation.post(number, "" if number % 4 else f"post-{number}")
+            status, data, headers = post(self.installation, number, "" if number % 4 else f"post-{number}")
         except (OSError, http.client.HTTPException):
             self.refused["no answer"] += 1
             return False
@@ -304,7 +254,10 @@ def _require_every_decision_once(installation: Installation) -> None:
             " JOIN flows_source s ON s.id = d.source_id LEFT JOIN flows_delivery l ON l.id = d.delivery_id"
         )
     )
-    returned = [number for number in range(LEADS) if FEEDBACK[number]["outcome"] == "returned"]
+    returned = [
+        int(lead.removeprefix("evt_"))
+        for (lead,) in installation.sql("SELECT public_id FROM flows_delivery WHERE outcome = 'returned'")
+    ]
     slugs = ("good", "bad")
     assert decided == {
         ("pause", "bad", None): 1,
