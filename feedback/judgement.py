@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from feedback.metrics import Totals, counts_of, measure
@@ -38,6 +38,36 @@ def judge(
 def needs_scores(condition: Condition) -> bool:
     """Whether sums are not enough to judge by: the test wants to know how often each score was given."""
     return condition.evidence == "confident" and METRICS[condition.metric].test == "score"
+
+
+def is_over(condition: Condition, finding: Finding | None) -> bool:
+    """Whether that is over of which an alert told, which lasts as long as its condition.
+
+    It is once the condition has cleared, by its margin, so that a number near the threshold does not raise
+    and resolve it in turn. The bare number also says nothing any more where too little is left to count;
+    certainty, once reached, stands until the number speaks against it. ``finding``: None where nothing at all
+    is left.
+    """
+    measured = finding.counted.measure if finding else Measure(None, 0)
+    if measured.value is None or measured.count < condition.min_count:
+        return condition.evidence == "point"
+    return finding is not None and finding.clear
+
+
+def by_day(
+    condition: Condition, days: Iterable[tuple[dt.date, Mapping[int, Totals]]]
+) -> dict[str, list[float | int]]:
+    """What is counted of each delivery day, JSON-typed, ``{"2025-11-12": [20, 4.5]}``: by this a decision's
+    grounds are told from new ones (`flows.grounds.has_news`).
+
+    ``days`` come with the totals of those buyers who count. A day of which nothing is counted is left out.
+    """
+    counted = {}
+    for day, by_buyer in days:
+        found = measure(condition.metric, sum(by_buyer.values(), Totals()))
+        if found.count and found.value is not None:
+            counted[day.isoformat()] = [found.count, round(float(found.value), 6)]
+    return counted
 
 
 def _together(condition: Condition, by_buyer: Mapping[int, Totals], scores: Mapping[int, Scores]) -> Counted:

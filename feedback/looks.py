@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from feedback.judgement import NO_SCORES, judge, needs_scores
+from feedback.judgement import NO_SCORES, by_day, judge, needs_scores
 from feedback.measures_of import delivered_between, score_counts, totals_over
 from feedback.metrics import Totals
 from feedback.models import SourceDay
@@ -73,7 +73,7 @@ class Look:
 
     def target(self, rule: Rule, seen: Seen, **more: Any) -> Target:
         """What was seen, as what an action is carried out on; ``more`` numbers go into the decision."""
-        numbers = {**self.numbers(rule, seen), **more}
+        numbers = {**self.numbers(rule, seen), "days": self._counted(rule, seen), **more}
         look = self.evaluation or f"day:{self.today[rule.flow_id].isoformat()}"
         evaluation = f"{look}:b{seen.buyer.pk}" if seen.buyer else look
         return Target(seen.source, evaluation, reasons.explain(numbers), numbers, buyer=seen.buyer)
@@ -85,6 +85,17 @@ class Look:
             **seen.finding.numbers(),
             **({"buyer": seen.buyer.name} if seen.buyer else {"without": left_out} if left_out else {}),
         }
+
+    def _counted(self, rule: Rule, seen: Seen) -> dict[str, Any]:
+        """What was counted of each day, as `judgement.by_day` gives it."""
+        condition, left_out = condition_of(rule), {buyer.pk for buyer in rule.excluded_buyers.all()}
+        first, last = condition.days(self.today[rule.flow_id])
+        days: dict[dt.date, dict[int, Totals]] = defaultdict(dict)
+        for day, buyer, totals in self._days.get(seen.source.pk, ()):
+            mine = seen.buyer is None or buyer == seen.buyer.pk
+            if first <= day <= last and mine and buyer not in left_out:
+                days[day][buyer] = totals
+        return by_day(condition, days.items())
 
     def _totals(
         self, condition: Condition, source_id: int, today: dt.date, left_out: set[int]

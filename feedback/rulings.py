@@ -11,9 +11,9 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
 
+from feedback import alerted
 from feedback.looks import Look, Seen
-from flows import actions, clearing, decisions, reasons, suggestions
-from flows.actions.alerts import raise_alerts
+from flows import actions, clearing, conditions, decisions, reasons, rule_changes, suggestions
 from flows.actions.base import BadRule, Target
 from flows.models import Alert, Decision, Delivery, Rule, Source
 
@@ -42,23 +42,28 @@ def rule_on(
     )
     on_quality = [rule for rule in enabled if rule.trigger == Rule.Trigger.QUALITY]
     on_feedback = [rule for rule in enabled if rule.trigger == Rule.Trigger.FEEDBACK]
-    waiting = _waiting(enabled, sources)
+    waiting, told = _waiting(enabled, sources), alerted.standing(on_quality, sources)
     look = Look(sources, on_quality, evaluation, now)
     for rule in on_quality:
-        _safely(rule, partial(_on_quality, rule, look, waiting[rule.pk], now), sources, now)
+        stands = waiting[rule.pk], told[rule.pk]
+        _safely(rule, partial(_on_quality, rule, look, *stands, now), sources, now)
     changed = _Changed(on_feedback, delivery_ids, sources)
     for rule in on_feedback:
         _safely(rule, partial(_on_feedback, rule, changed, waiting[rule.pk], now), sources, now)
 
 
-def _on_quality(rule: Rule, look: Look, waiting: Sequence[Decision], now: dt.datetime) -> None:
-    """Decide where the condition holds; take back where it has cleared; withdraw what is no longer so."""
+def _on_quality(
+    rule: Rule, look: Look, waiting: Sequence[Decision], told: Sequence[Decision], now: dt.datetime
+) -> None:
+    """Decide where the condition holds; take back where it has cleared; withdraw what is no longer so, and
+    resolve what was told of it."""
     seen = look.seen(rule)
     firing = [look.target(rule, each) for each in seen if each.finding.fires]
     clear = [each for each in seen if each.finding.clear and rule.on_clear == Rule.OnClear.REVERSE]
-    if not (firing or clear or waiting):
+    if not (firing or clear or waiting or told):
         return
     with transaction.atomic():
+        conditions.end(alerted.over(rule, look, seen, told), now=now)
         suggestions.withdraw(_out_of_date(rule, look, seen, waiting), waiting, now=now)
         if firing:
             decisions.decide(rule, firing, now=now)
@@ -157,34 +162,31 @@ def _safely(rule: Rule, work: Callable[[], None], sources: Sequence[Source], now
         _failed(rule, error, now)
         _reread(sources)
     else:
-        _works(rule)
+        _works(rule, now)
 
 
 def _failed(rule: Rule, error: Exception, now: dt.datetime) -> None:
     """Log it; tell the owner when it begins to fail, not at every pass."""
     log.error("Rule %s (%s) failed", rule.pk, rule.name, exc_info=error)
     message = (str(error) if isinstance(error, BadRule) else f"{type(error).__name__}: {error}")[:500]
-    if not rule.error:
-        title = f"The rule “{rule.name}” cannot be carried out"
-        raise_alerts(
-            [
-                Alert(
-                    seller_id=rule.flow.seller_id,
-                    flow=rule.flow,
-                    level=Alert.Level.BAD,
-                    title=title[:160],
-                    body=message,
-                    created_at=now,
-                )
-            ]
-        )
+    alert = Alert(
+        flow=rule.flow,
+        level=Alert.Level.BAD,
+        title=f"The rule “{rule.name}” cannot be carried out"[:160],
+        body=message,
+        created_at=now,
+    )
+    conditions.hold(rule.flow.seller_id, rule_changes.failing(rule), lambda: alert)
     if rule.error != message:
         Rule.objects.filter(pk=rule.pk).update(error=message)
 
 
-def _works(rule: Rule) -> None:
+def _works(rule: Rule, now: dt.datetime) -> None:
     if rule.error:
         Rule.objects.filter(pk=rule.pk).update(error="")
+        conditions.clear(
+            rule.flow.seller_id, rule_changes.failing(rule), now=now, why="It is carried out again."
+        )
 
 
 def _reread(sources: Iterable[Source]) -> None:

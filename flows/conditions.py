@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from flows.actions.alerts import raise_alerts
+from flows.locks import locked
 from flows.models import Alert
 
 Make = Callable[[], Alert]
@@ -44,7 +45,7 @@ def hold(seller_id: int, condition: str, make_alert: Make) -> bool:
 def clear(seller_id: int, condition: str, *, now: dt.datetime, why: str = "") -> bool:
     """The condition is over: tell it by the same channels, once; → whether there was anything to tell."""
     alert = _open(seller_id).filter(condition=condition).first() if condition else None
-    return alert is not None and _resolve(alert, now, why)
+    return alert is not None and bool(end({alert.pk: why}, now=now))
 
 
 def settle(
@@ -55,25 +56,44 @@ def settle(
     ``begun``: those that stand, each with how its alert is made; ``lasting``: those that are not over yet but
     would not be told anew. What is open and in neither is over.
     """
-    is_open = {each.condition: each for each in _open(seller_id).filter(condition__startswith=f"{family}:")}
+    is_open = {each.condition: each for each in open_in(seller_id, family)}
     for condition, make_alert in begun.items():
         if condition not in is_open:
             hold(seller_id, condition, make_alert)
-    for condition, alert in is_open.items():
-        if condition not in begun and condition not in lasting:
-            _resolve(alert, now, "")
+    over = {each.pk for condition, each in is_open.items() if condition not in {*begun, *lasting}}
+    if over:
+        end(dict.fromkeys(over, ""), now=now)
+
+
+@transaction.atomic
+def end(over: Mapping[int, str], *, now: dt.datetime) -> int:
+    """The conditions of these alerts, by primary key, are over, each for a reason: tell it; → of how many.
+
+    Of several workers one closes an alert, and that one tells it. The number of queries does not grow with
+    the alerts.
+    """
+    if not over:
+        return 0
+    mine = list(locked(Alert.objects.filter(pk__in=over, resolved_at=None).order_by("pk")))
+    Alert.objects.filter(pk__in=[alert.pk for alert in mine]).update(resolved_at=now)
+    for level in sorted({alert.level for alert in mine}):
+        told = [_resolution(alert, now, over[alert.pk]) for alert in mine if alert.level == level]
+        raise_alerts(told, as_level=level)
+    return len(mine)
+
+
+def open_in(seller_id: int, family: str) -> QuerySet[Alert]:
+    """The alerts of the seller's conditions of this family that are not over; a family may be part of
+    another: ``rule:7`` of ``rule``."""
+    return _open(seller_id).filter(condition__startswith=f"{family}:")
 
 
 def _open(seller_id: int) -> QuerySet[Alert]:
     return Alert.objects.filter(seller=seller_id, resolved_at=None).exclude(condition="")
 
 
-@transaction.atomic
-def _resolve(alert: Alert, now: dt.datetime, why: str) -> bool:
-    """Of several workers one closes the row, and that one tells it."""
-    if not Alert.objects.filter(pk=alert.pk, resolved_at=None).update(resolved_at=now):
-        return False
-    told = Alert(
+def _resolution(alert: Alert, now: dt.datetime, why: str) -> Alert:
+    return Alert(
         seller_id=alert.seller_id,
         flow_id=alert.flow_id,
         source_id=alert.source_id,
@@ -83,5 +103,3 @@ def _resolve(alert: Alert, now: dt.datetime, why: str) -> bool:
         body=why[:500],
         created_at=now,
     )
-    raise_alerts([told], as_level=alert.level)
-    return True

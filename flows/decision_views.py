@@ -180,8 +180,8 @@ def _told(decision: Decision) -> dict[str, Any]:
 
 def _answered(decision: Decision) -> str:
     """What has become of a suggestion: "it was approved by Sam Reyes"."""
-    if was_withdrawn(decision):
-        return "the rule has withdrawn it, as its condition holds no more"
+    if why := was_withdrawn(decision):
+        return f"it was withdrawn ({why})"
     who = decision.answered_by
     by = f" by {who.get_full_name() or who.username}" if who else ""
     if decision.status == Status.DISMISSED:

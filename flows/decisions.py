@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
-from flows import actions, reasons
+from flows import actions, grounds, reasons
 from flows.actions.alerts import raise_alerts
 from flows.actions.base import Action, CannotUndo, Change, Target
 from flows.locks import locked
@@ -17,6 +17,7 @@ from flows.models import Alert, Decision, Rule, Source
 from portal.models import User
 
 Status = Decision.Status
+Key = tuple[int, int | None]  # source, buyer
 # What is read along with a decision that is shown.
 PARTS = (
     "source",
@@ -36,9 +37,10 @@ def decide(rule: Rule, targets: Sequence[Target], *, now: dt.datetime) -> list[D
     """Carry out the rule's action on the targets on which it fired, or suggest it, as its mode says; in the
     caller's transaction.
 
-    Logs nothing where the action would change nothing, within the rule's cool-down, where this evaluation is
-    on record, or where an earlier suggestion waits. The targets' sources must be locked. The number of
-    queries does not grow with the targets. BadRule where the rule cannot be carried out.
+    Logs nothing where the action would change nothing, within the rule's cool-down, where nothing is new
+    since the rule last decided there (`flows.grounds.has_news`), where this evaluation is on record, or where
+    an earlier suggestion waits. The targets' sources must be locked. The number of queries does not grow with
+    the targets. BadRule where the rule cannot be carried out.
     """
     action = actions.get(rule.action)
     params = action.clean(rule.params)
@@ -138,8 +140,9 @@ def due_for(rule: Rule, action: Action, targets: Sequence[Target], now: dt.datet
     about = [target for target in targets if action.is_about_source(target)]
     if about:
         resting = _resting(rule, {target.source.pk for target in about}, now)
-        once = {target.key: target for target in reversed(about)}
-        keys = sorted(once.keys() - resting, key=lambda key: (key[0], key[1] or 0))
+        once = {target.key: target for target in reversed(about) if target.key not in resting}
+        moved = _moved(rule, list(once.values()))
+        keys = sorted(moved, key=lambda key: (key[0], key[1] or 0))
         targets = [target for target in targets if not action.is_about_source(target)]
         targets += [once[key] for key in keys]
     if not targets:
@@ -152,10 +155,39 @@ def due_for(rule: Rule, action: Action, targets: Sequence[Target], now: dt.datet
     return [target for target in targets if (target.source.pk, target.evaluation) not in on_record]
 
 
-def _resting(rule: Rule, source_ids: set[int], now: dt.datetime) -> set[tuple[int, int | None]]:
+def _moved(rule: Rule, targets: Sequence[Target]) -> set[Key]:
+    """Where the rule has a reason to decide that it had not when it last decided there. Each delivery that
+    comes back is one by itself."""
+    counted = {target.key: target for target in targets if target.delivery is None}
+    last = _last(rule, {source for source, _ in counted}) if counted else {}
+    idle = {key for key, target in counted.items() if key in last and not _is_new(rule, last[key], target)}
+    return {target.key for target in targets} - idle
+
+
+def _is_new(rule: Rule, last: Decision, target: Target) -> bool:
+    """Other grounds than those of the last decision; or another deed on the same ones; or its alert was
+    resolved, so that it was over in between."""
+    told = getattr(last, "alert", None)
+    acts = not target.numbers.get("cleared") and not last.numbers.get("cleared")
+    return (
+        grounds.has_news(target.numbers, last.numbers)
+        or (acts and (last.action, last.params) != (rule.action, rule.params))
+        or bool(told and told.resolved_at)
+    )
+
+
+def _last(rule: Rule, source_ids: Collection[int]) -> dict[Key, Decision]:
+    """The rule's last decision on each source (and buyer), whatever became of it."""
+    mine = Decision.objects.filter(rule=rule, source__in=source_ids).order_by()
+    newest = mine.values("source", "buyer").annotate(newest=Max("pk")).values("newest")
+    rows = Decision.objects.filter(pk__in=newest).select_related("alert")
+    return {(each.source_id, each.buyer_id): each for each in rows}
+
+
+def _resting(rule: Rule, source_ids: set[int], now: dt.datetime) -> set[Key]:
     """What the rule leaves alone: it decided there less than a cool-down ago, or a person approved,
     dismissed or took back what it decided, or its suggestion waits for one."""
-    since = now - dt.timedelta(hours=rule.cooldown_hours)
+    since = grounds.rests_since(rule.cooldown_hours, now)
     recent = Q(decided_at__gt=since) | Q(undone_at__gt=since)
     answered = Q(answered_at__gt=since, answered_by__isnull=False)
     found = Decision.objects.filter(
@@ -193,5 +225,6 @@ def _alert(action: Action, decision: Decision) -> Alert:
         level=Alert.Level.WARN if suggested else action.level(decision),
         title=headline(decision)[:160],
         body=explain(decision)[:500],
+        condition=action.condition(decision),
         created_at=decision.decided_at,
     )

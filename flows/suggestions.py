@@ -10,13 +10,15 @@ from collections.abc import Mapping, Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from flows import actions
-from flows.actions.base import Change, Changed, State, Target
+from flows import actions, grounds
+from flows.actions.base import BadRule, Change, Changed, State, Target
 from flows.decisions import explain, lock
 from flows.models import Decision, Rule
 from portal.models import User
 
 Status = Decision.Status
+OFF, DELETED, CHANGED = "The rule was switched off", "The rule was deleted", "The rule was changed"
+AT_ONCE = 500  # rows a statement: suggestions about contacts come by the hundred
 
 
 class PlanChanged(Exception):  # noqa: N818
@@ -32,7 +34,11 @@ class PlanChanged(Exception):  # noqa: N818
 
 
 def plan(suggestion: Decision) -> Change:
-    """What approving it would do now. PlanChanged where there is nothing left to do."""
+    """What approving it would do now. PlanChanged where there is nothing left to do; BadRule where it can no
+    longer be carried out, also as its rule stands by it no more (`why_void`)."""
+    rule = suggestion.rule
+    if rule is None or why_void(suggestion):
+        raise BadRule(f"{why_void(suggestion)}.")
     action, why = actions.get(suggestion.action), explain(suggestion)
     if suggestion.reverses:
         reversed_ = suggestion.reverses
@@ -41,7 +47,6 @@ def plan(suggestion: Decision) -> Change:
         if isinstance(found, Changed):
             raise PlanChanged(None, found.stands)
         return found
-    rule = suggestion.rule or Rule(flow=suggestion.flow, name=suggestion.rule_name)  # it may be gone by now
     target = Target(
         suggestion.source,
         suggestion.evaluation,
@@ -54,6 +59,20 @@ def plan(suggestion: Decision) -> Change:
     if change is None:
         raise PlanChanged(None, {})
     return change
+
+
+def why_void(suggestion: Decision) -> str:
+    """Why its rule stands by an open suggestion no more; "" where it does.
+
+    The numbers are another thing: the rule itself withdraws what they no longer bear out, when it looks.
+    """
+    rule = suggestion.rule
+    if rule is None:
+        return DELETED
+    if not rule.enabled:
+        return OFF
+    suggests = rule.mode == Rule.Mode.SUGGEST
+    return "" if suggests and grounds.is_as_decided(rule, suggestion) else CHANGED
 
 
 def seal(change: Change) -> str:
@@ -70,7 +89,7 @@ def suggested(suggestion: Decision) -> Change:
 @transaction.atomic
 def approve(suggestion: Decision, *, user: User, seen: str = "", now: dt.datetime | None = None) -> Decision:
     """Do what was suggested, planned anew on the locked source. Once, however many approve at the same time:
-    what was answered before stays as it is.
+    what was answered before stays as it is, and what its rule no longer stands by is withdrawn.
 
     ``seen`` is the `seal` of the change that the person agreed to; without it, of the one that was
     suggested. Raises PlanChanged where that is not what would be done now; BadRule where it can no longer be
@@ -78,6 +97,9 @@ def approve(suggestion: Decision, *, user: User, seen: str = "", now: dt.datetim
     """
     fresh = lock(suggestion)
     if fresh.status != Status.SUGGESTED:
+        return fresh
+    if why := why_void(fresh):
+        withdraw({fresh.pk: why}, [fresh], now=now or timezone.now())
         return fresh
     change = plan(fresh)
     if seal(change) != (seen or seal(suggested(fresh))):
@@ -108,12 +130,13 @@ def withdraw(reasons: Mapping[int, str], open_: Sequence[Decision], *, now: dt.d
         suggestion.numbers = {**suggestion.numbers, "withdrawn": reasons[suggestion.pk]}
         suggestion.reverses = None  # so that the reversal can be suggested again
     if gone:
-        Decision.objects.bulk_update(gone, ["status", "answered_at", "numbers", "reverses"])
+        columns = ["status", "answered_at", "numbers", "reverses"]
+        Decision.objects.bulk_update(gone, columns, batch_size=AT_ONCE)
 
 
 def was_withdrawn(decision: Decision) -> str:
     """Why the rule itself took the suggestion back; "" where it did not."""
-    return str(decision.numbers.get("withdrawn", ""))
+    return grounds.was_withdrawn(decision.numbers)
 
 
 def _answer(decision: Decision, user: User, now: dt.datetime | None) -> None:

@@ -13,6 +13,7 @@ from feedback.backtest.ledger import Sold
 from feedback.backtest.past import Past, Value, done_at
 from feedback.backtest.result import Firing
 from flows import actions
+from flows.actions.alerts import TOLD
 from flows.actions.base import Change, State, Target
 from flows.actions.entries import outlasts
 from flows.actions.lists import ListAction
@@ -24,7 +25,12 @@ Key = tuple[int, int | None]
 
 
 class Deed:
-    """An action that changes nothing which leads are bought: an alert, a bonus."""
+    """An action that changes nothing which leads are bought: a bonus.
+
+    ``lasts``: whether what it did is over as soon as its condition is.
+    """
+
+    lasts = False
 
     def __init__(self, past: Past) -> None:
         self.past = past
@@ -54,6 +60,15 @@ class Deed:
 
     def reprices(self, sold: Sold) -> None:
         """A lead was bought: what it would have cost, is noted with the firing that stands."""
+
+
+class Alerting(Deed):
+    """Tells of a state, once as long as it lasts; of a delivery, each time."""
+
+    lasts = True
+
+    def change(self, target: Target, at: dt.datetime) -> Change | None:
+        return None if self.standing.get(target.key) and target.delivery is None else TOLD
 
 
 class OnColumns(Deed):
@@ -223,6 +238,7 @@ class Listing(Deed):
 
 
 _DEEDS: dict[str, type[Deed]] = {
+    "alert": Alerting,
     "pause_source": Pausing,
     "resume_source": Resuming,
     "step_cap": Capping,

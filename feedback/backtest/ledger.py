@@ -89,6 +89,14 @@ class Ledger:
                     )
         return {buyer: (totals_of(share), tuple(share[len(COLUMNS) :])) for buyer, share in found.items()}
 
+    def days(self, source_id: int, first: dt.date, last: dt.date) -> dict[dt.date, dict[int, Totals]]:
+        """The source's totals of each of these delivery days, by buyer."""
+        return {
+            day: {buyer: totals_of(share) for buyer, share in buyers.items()}
+            for day, buyers in self._cells[source_id].items()
+            if first <= day <= last
+        }
+
     def cells(self) -> Mapping[tuple[int, int, dt.date], Totals]:
         """Every cell: what the stored ones would have been at this moment."""
         return {

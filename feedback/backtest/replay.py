@@ -15,13 +15,13 @@ from feedback.backtest.deeds import Key, deed_of
 from feedback.backtest.ledger import Ledger, Said, Sold
 from feedback.backtest.past import Past
 from feedback.backtest.result import Backtest, Firing, Nearest
-from feedback.judgement import judge, needs_scores
+from feedback.judgement import by_day, is_over, judge, needs_scores
 from feedback.looks import condition_of
 from feedback.metrics import Totals
-from flows import decisions, reasons
+from flows import decisions, grounds, reasons
 from flows.actions.base import Change, Target
 from flows.models import Decision, Delivery, Lead, Rule, Source
-from flows.rules import Finding
+from flows.rules import Condition, Finding
 
 _INSTANT = dt.timedelta(microseconds=1)
 
@@ -38,6 +38,7 @@ class _Replay:
         self.kept_out: set[int] = set()
         self.fired_on: set[int] = set()  # deliveries
         self.decided: dict[Key, dt.datetime] = {}
+        self.last: dict[Key, dict[str, Any]] = {}  # the numbers of what was decided last
         self.result = Backtest(past.rule, past.first, past.last, past.now)
         self.closeness: tuple[bool, float] = (False, -1.0)
         self.nearest: tuple[Finding, Source, int | None, dt.date] | None = None
@@ -85,16 +86,27 @@ class _Replay:
         firing.effect.revenue += sold.revenue
         firing.effect.pending += sold.pending
 
-    def _look(self, condition: Any, day: dt.date, at: dt.datetime) -> None:
+    def _look(self, condition: Condition, day: dt.date, at: dt.datetime) -> None:
         """As `feedback.rulings` looks, on the numbers of that time."""
         first, last = condition.days(day)
+        found: dict[Key, Finding] = {}
         for source in self.past.sources.values():
             sums = self.ledger.sums(source.pk, first, last)
             heard = {buyer: each for buyer, each in sums.items() if buyer not in self.past.left_out}
             scores = {buyer: each for buyer, (_, each) in heard.items()} if needs_scores(condition) else None
             for buyer_id, part in self._parts({buyer: totals for buyer, (totals, _) in heard.items()}):
-                finding = judge(condition, part, day, scores)
-                self._found(finding, source, buyer_id, day, at)
+                found[source.pk, buyer_id] = judge(condition, part, day, scores)
+        if self.deed.lasts:
+            self._end(condition, found)
+        for (source_id, buyer_id), finding in found.items():
+            self._found(finding, self.past.sources[source_id], buyer_id, day, at)
+
+    def _end(self, condition: Condition, found: Mapping[Key, Finding]) -> None:
+        """What lasts no longer than its condition is over: whatever comes then is new."""
+        for key, standing in self.deed.standing.items():
+            if standing and is_over(condition, found.get(key)):
+                standing.clear()
+                self.last.pop(key, None)
 
     def _parts(self, totals: Mapping[int, Totals]) -> Iterator[tuple[int | None, Mapping[int, Totals]]]:
         if self.rule.scope == Rule.Scope.SOURCE:
@@ -107,13 +119,15 @@ class _Replay:
         self, finding: Finding, source: Source, buyer_id: int | None, day: dt.date, at: dt.datetime
     ) -> None:
         self._weigh(finding, source, buyer_id, day)
-        reverse = finding.clear and self.rule.on_clear == Rule.OnClear.REVERSE
         key = (source.pk, buyer_id)
+        reverse = finding.clear and self.rule.on_clear == Rule.OnClear.REVERSE
         if not (finding.fires or (reverse and self.deed.standing.get(key))) or self._rests(key, at):
             return
-        numbers = self._numbers(finding, buyer_id)
+        numbers = {**self._numbers(finding, buyer_id), "days": self._counted(finding, source, buyer_id)}
         if reverse:
             numbers |= {"cleared": True, "hysteresis": float(self.rule.hysteresis)}
+        if key in self.last and not grounds.has_news(numbers, self.last[key]):
+            return
         target = self._target(source, numbers, f"day:{day}", buyer_id=buyer_id)
         if reverse:
             self._fire(target, self.deed.take_back(key), at, day, reverses=True)
@@ -144,7 +158,7 @@ class _Replay:
     def _rests(self, key: Key, at: dt.datetime) -> bool:
         """Within the rule's cool-down, as in `flows.decisions.due_for`."""
         last = self.decided.get(key)
-        return last is not None and last > at - dt.timedelta(hours=self.rule.cooldown_hours)
+        return last is not None and last > grounds.rests_since(self.rule.cooldown_hours, at)
 
     def _fire(
         self, target: Target, change: Change, at: dt.datetime, day: dt.date, *, reverses: bool = False
@@ -164,7 +178,7 @@ class _Replay:
         )
         if not reverses:
             self.deed.do(target, change, firing)
-        self.decided[target.key] = at
+        self.decided[target.key], self.last[target.key] = at, target.numbers
         self.result.firings.append(firing)
 
     def _headline(self, target: Target, change: Change, reverses: bool) -> str:
@@ -185,6 +199,19 @@ class _Replay:
         left_out = sorted(self.past.left_out.values())
         whose = {"buyer": self.past.buyers[buyer_id].name} if buyer_id else {}
         return {**finding.numbers(), **(whose or ({"without": left_out} if left_out else {}))}
+
+    def _counted(self, finding: Finding, source: Source, buyer_id: int | None) -> dict[str, Any]:
+        days = self.ledger.days(source.pk, *finding.condition.days(finding.today))
+        left_out = self.past.left_out
+        mine = {
+            day: {
+                buyer: totals
+                for buyer, totals in buyers.items()
+                if buyer not in left_out and buyer_id in (None, buyer)
+            }
+            for day, buyers in days.items()
+        }
+        return by_day(finding.condition, mine.items())
 
     def _target(
         self,

@@ -12,9 +12,15 @@ from flows.alert_events import announce
 from flows.channels import NOBODY, teams_of
 from flows.models import Alert, Decision, OutboxMessage, Rule
 
+TOLD = Change({}, {"alert": True})
+
 
 class RaiseAlert(Action):
-    """Only tell the team. Parameters: ``message`` and ``level``, both optional."""
+    """Only tell the team. Parameters: ``message`` and ``level``, both optional.
+
+    Of a source's quality it tells a lasting state: once while that lasts, and once that it is over. Of a
+    delivery that came back it tells each time.
+    """
 
     name, label = "alert", "Alert the team"
     for_pairs = True
@@ -30,7 +36,18 @@ class RaiseAlert(Action):
         return {"level": level, "message": message}
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
-        return [Change({}, {"alert": True}) for _ in targets]
+        wanted = [lasting(rule.pk, target.key) for target in targets if target.delivery is None]
+        standing = set(
+            Alert.objects.filter(
+                seller=rule.flow.seller_id, resolved_at=None, condition__in=wanted
+            ).values_list("condition", flat=True)
+            if wanted
+            else ()
+        )
+        return [
+            None if target.delivery is None and lasting(rule.pk, target.key) in standing else TOLD
+            for target in targets
+        ]
 
     def perform(self, decisions: Sequence[Decision]) -> None:
         """Nothing beyond the alert, which `flows.decisions` raises."""
@@ -44,6 +61,17 @@ class RaiseAlert(Action):
 
     def level(self, decision: Decision) -> Alert.Level:
         return Alert.Level(decision.params.get("level", Alert.Level.WARN))
+
+    def condition(self, decision: Decision) -> str:
+        if decision.rule_id is None or decision.delivery_id is not None:
+            return ""
+        return lasting(decision.rule_id, (decision.source_id, decision.buyer_id))
+
+
+def lasting(rule_id: int, key: tuple[int, int | None]) -> str:
+    """The condition of an alert that a rule raised of a source, or of a source with one buyer."""
+    source_id, buyer_id = key
+    return f"rule:{rule_id}:{source_id}:{buyer_id or '-'}"
 
 
 def raise_alerts(alerts: Sequence[Alert], *, as_level: str | None = None) -> None:

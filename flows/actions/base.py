@@ -125,6 +125,10 @@ class Action(ABC):
         """How an alert about it is coloured."""
         return Alert.Level.INFO
 
+    def condition(self, decision: Decision) -> str:
+        """Of which lasting state an alert about it tells (`flows.conditions`); "": of the deed, told once."""
+        return ""
+
 
 def of_pair(thing: Target | Decision) -> str:
     """Where it is about a source with one buyer: " for Alpine"; else ""."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
+from flows import rule_changes
 from flows.actions import OFFERED
 from flows.admin.forms import pill
 from flows.admin.rule_form import NAMES, RuleForm, shown_threshold
@@ -158,6 +160,27 @@ class RuleAdmin(TriedRules):
             return super().buttons(request, row)
         trial = {"label": "Try on history", "url": reverse("rule-backtest", args=(row.pk,)), "severe": False}
         return [trial, *super().buttons(request, row)]
+
+    def save_model(self, request: HttpRequest, obj: Rule, form: Any, change: bool) -> None:
+        if change:
+            rule_changes.hold_still(obj)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Once the buyers to leave out are saved too."""
+        super().save_related(request, form, formsets, change)
+        if change:
+            rule_changes.settle(form.instance)
+
+    def delete_model(self, request: HttpRequest, obj: Rule) -> None:
+        rule_changes.end(obj)
+        super().delete_model(request, obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
+        for rule in queryset.select_related("flow"):
+            rule_changes.end(rule)
+        super().delete_queryset(request, queryset)
 
     def get_fieldsets(self, request: HttpRequest, obj: Rule | None = None) -> Any:
         """Why a rule fails is told where it does."""

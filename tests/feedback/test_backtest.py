@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zoneinfo
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -26,6 +27,8 @@ from feedback.submission import Origin, Submission
 from flows.models import Decision, Delivery, Rule, Source
 from portal.access import Actor
 from tests import factories as make
+
+BONUS = {"action": "bonus", "params": {"amount": "5"}}  # something that can be done every day
 
 
 def fired(result):
@@ -80,25 +83,52 @@ def test_it_does_not_fire_before_there_is_enough(desk):
 
 
 def test_only_the_last_days_are_lived_through_but_earlier_leads_count(desk):
-    rule = off(desk, action="alert", cooldown_hours=24)
+    rule = off(desk, **BONUS, cooldown_hours=24)
     desk.hear(10, quality_score=1)
-    desk.later(days=5)
+    for _ in range(5):
+        desk.later(days=1)
+        desk.hear(1, quality_score=1)
     assert days(tried(desk, rule, days=3)) == [15, 16]  # today's look, at noon, is within the cool-down
 
 
 def test_the_cool_down_holds(desk):
-    rule = off(desk, action="alert", cooldown_hours=72)
+    rule = off(desk, **BONUS, cooldown_hours=72)
     desk.hear(10, quality_score=1)
-    desk.later(days=7)
+    for _ in range(7):
+        desk.later(days=1)
+        desk.hear(1, quality_score=1)
     assert days(tried(desk, rule)) == [12, 15, 18]  # not on the 19th
 
 
+def test_the_same_leads_move_it_once(desk):
+    """Also those of them that are left in the window; what comes in or matures is new."""
+    rule = off(desk, **BONUS, window_days=4, maturity_days=1)
+    for _ in range(2):
+        desk.hear(10, quality_score=1)
+        desk.later(days=1)
+    desk.later(days=3)
+    assert days(tried(desk, rule)) == [12, 13]
+
+
+def test_an_alert_is_one_as_long_as_its_condition_lasts(desk):
+    rule = off(desk, action="alert", cooldown_hours=0)
+    rows = desk.hear(10, quality_score=1)
+    for score in (1, 3, 1, 4, 1):  # 3.0 is no longer below, but not yet clear of it
+        desk.later(days=1)
+        desk.report(rows, quality_score=score)
+        desk.hear(1, quality_score=score)
+    assert days(tried(desk, rule)) == [12, 17]
+
+
 def test_what_was_taken_back_counts_until_then(desk):
-    rule = off(desk, action="alert")
+    rule = off(desk, **BONUS)
     desk.hear(10, quality_score=1)
-    desk.later(days=2)
+    desk.later(days=1)
+    desk.hear(1, quality_score=1)
+    desk.later(days=1)
     retract_all(desk)
-    desk.later(days=2)
+    desk.hear(1, quality_score=1)
+    desk.later(days=1)
     assert days(tried(desk, rule)) == [12, 13]
 
 
@@ -348,41 +378,83 @@ class Rollback(Exception):  # noqa: N818
     """The example is over."""
 
 
+# What the rule does in it: something that can be done again and again, or taken back, or that lasts.
+ROOM = {"percentage": 20, "min": 1, "max": 1_000_000}
+RULES = [
+    {"action": "alert"},
+    {"action": "alert", "scope": "source_buyer", "window_days": 3},
+    {"action": "bonus", "params": {"amount": "5"}, "window_days": 3},
+    {"action": "step_cap", "params": ROOM, "on_clear": "reverse", "cooldown_hours": 0},
+    {"action": "step_cap", "params": ROOM, "maturity_days": 1, "window_days": 4, "on_clear": "reverse"},
+]
+
+
+def compare(desk, history, columns):
+    """Let the history happen under a rule that is on: what the replay knows at the end of any day are the
+    cells that were stored then, and it finds just what was decided; → by whether that takes something back,
+    how often."""
+    Source.objects.update(daily_cap=1000)
+    rule = desk.rule(**{"min_count": 1, "threshold": Decimal("3.5"), "cooldown_hours": 30, **columns})
+    seen = live_through(desk, history, [desk.buyer, desk.other_buyer()])
+    for moment, stored in seen.items():
+        ledger = Ledger()
+        for item in load(rule, 30, moment, None).items:
+            (ledger.deliver if isinstance(item, Sold) else ledger.hear)(item)
+        found = ledger.cells()
+        assert found.keys() == stored.keys()
+        assert all(found[key].agrees(stored[key]) for key in stored)
+    zone, live = zoneinfo.ZoneInfo(desk.flow.timezone), Decision.objects.select_related("buyer")
+    really = Counter(
+        (each.decided_at.astimezone(zone).date(), each.buyer and each.buyer.name, bool(each.reverses_id))
+        for each in live
+    )
+    replayed = backtest(rule, days=30, now=desk.now)
+    assert Counter((each.day, each.buyer or None, each.reverses) for each in replayed.firings) == really
+    assert replayed.real == len(live)
+    return Counter(taken_back for _, _, taken_back in really.elements())
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(history=st.lists(DAY, min_size=4, max_size=8), pairs=st.booleans())
-def test_every_day_is_lived_as_it_was(desk, history, pairs):
-    """What the replay knows at the end of any day are the cells that were stored then, and a rule that was on
-    decided just what the replay finds."""
+@given(history=st.lists(DAY, min_size=4, max_size=8), columns=st.sampled_from(RULES))
+def test_every_day_is_lived_as_it_was(desk, history, columns):
     start = desk.now
     try:
         with transaction.atomic():
-            rule = desk.rule(
-                action="alert",
-                min_count=1,
-                threshold=Decimal("3.5"),
-                cooldown_hours=30,
-                scope="source_buyer" if pairs else "source",
-            )
-            seen = live_through(desk, history, [desk.buyer, desk.other_buyer()])
-            for moment, stored in seen.items():
-                ledger = Ledger()
-                for item in load(rule, 30, moment, None).items:
-                    (ledger.deliver if isinstance(item, Sold) else ledger.hear)(item)
-                found = ledger.cells()
-                assert found.keys() == stored.keys()
-                assert all(found[key].agrees(stored[key]) for key in stored)
-            live = Decision.objects.select_related("buyer")
-            zone = zoneinfo.ZoneInfo(desk.flow.timezone)
-            really = {
-                (each.decided_at.astimezone(zone).date(), each.buyer and each.buyer.name) for each in live
-            }
-            replayed = backtest(rule, days=30, now=desk.now)
-            assert {(each.day, each.buyer or None) for each in replayed.firings} == really
-            assert replayed.real == len(live)
-            event(f"{min(len(really), 3)} firings or more")
+            times = compare(desk, history, columns)
+            event(f"{columns['action']}: {min(times.total(), 3)} firings or more")
             raise Rollback
     except Rollback:
         desk.later(seconds=(start - desk.now).total_seconds())
+
+
+def story(*happened):
+    """Days of a history. A number: two new leads, and that score of them; "all 5": that score of every lead
+    so far; "": nothing."""
+    days, count = [], 0
+    for number, word in enumerate(happened):
+        new = 2 if isinstance(word, int) else 0
+        first, count = (count if new else 0), count + new
+        score = word if new else int(word.removeprefix("all ") or 0)
+        said = [(row, {"quality_score": score}) for row in range(first, count) if score]
+        days.append((new, bool(number % 2), said, False))
+    return days
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (RULES[0], {False: 2}),
+        (RULES[1], {False: 5}),
+        (RULES[2], {False: 4}),
+        (RULES[3], {False: 6, True: 3}),
+        (RULES[4], {False: 4, True: 2}),
+    ],
+)
+def test_bad_days_and_good_ones_are_lived_as_they_were(desk, columns, expected):
+    """The condition holds, nothing is new, it clears, and comes again; each kind of rule decides more than
+    once in it."""
+    times = compare(desk, story(1, 1, "", 1, "all 5", "", 5, 5, "", "all 1", 1, 1, ""), columns)
+    assert times == expected
 
 
 @pytest.fixture

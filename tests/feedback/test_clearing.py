@@ -167,11 +167,10 @@ def test_cap_steps_go_back_one_by_one(desk):
         params={"percentage": 20, "min": 1, "max": 1000},
     )  # fmt: skip
     rows, caps = desk.hear(20, quality_score=5), []
-    for score in (5, 5, 4, 4, 4, 4):
+    for score in (5, 5, 3, 3, 3, 3):
         desk.later(hours=25)
-        desk.report(rows[:1], notes=f"{desk.now}")
         desk.report(rows, quality_score=score)
-        desk.recompute()
+        desk.hear(1, quality_score=score)
         caps.append(desk.stands()[1])
     assert caps == [144, 173, 144, 120, 100, 100]
 

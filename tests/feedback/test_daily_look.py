@@ -6,10 +6,11 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.db.models import F
 
 from feedback import tasks
 from feedback.daily import rule_daily
-from flows.models import Source
+from flows.models import Rule, Source
 from tests import factories as make
 
 
@@ -37,6 +38,7 @@ def test_a_day_is_looked_at_once_however_often_it_runs(desk, maturing):
     for _ in range(3):
         rule_daily(now=desk.now)
         Source.objects.update(status="active", status_reason="")
+        Rule.objects.update(threshold=F("threshold") + Decimal("0.01"))  # it might well decide anew
         desk.later(hours=1)
     assert len(desk.decisions()) == 1
     desk.later(days=1)
@@ -94,12 +96,13 @@ def test_only_sources_under_rules_are_looked_at(desk, other_world, django_assert
 
 def test_many_sources_go_in_passes(desk, monkeypatch):
     monkeypatch.setattr("feedback.daily.SOURCES_A_PASS", 2)
-    desk.rule(action="alert", cooldown_hours=0)
+    desk.rule(action="alert", maturity_days=2)
     for source in (desk.source, *(make.SourceFactory(flow=desk.flow) for _ in range(4))):
         desk.report(desk.deliver(10, source=source), quality_score=1)
     desk.recompute()
+    desk.later(days=1)
     assert rule_daily(now=desk.now) == 5
-    assert len(desk.decisions(evaluation="day:2025-11-12")) == 5
+    assert len(desk.decisions(evaluation="day:2025-11-13")) == 5
 
 
 def test_the_scheduler_knows_it():

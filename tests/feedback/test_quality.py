@@ -285,8 +285,8 @@ def test_an_alert_alone_tells_the_team(world, flow):
         at = NOON + dt.timedelta(hours=hours)
         deliver(world, 10, outcome="duplicate", conversion_status="not_sold", at=at)
         quality.recompute(now=at)
-    assert Alert.objects.count() == 2
-    assert Alert.objects.first().title == f"{world.source}: too many duplicates"
+    alert = Alert.objects.get()
+    assert (alert.title, alert.lasts) == (f"{world.source}: too many duplicates", True)
 
 
 # --- When something breaks ----------------------------------------------------------------------------
@@ -315,15 +315,16 @@ def test_a_broken_rule_is_told_once_and_once_more_after_it_worked(world, broken)
     def run():
         deliver(world, 1, quality_score=2)
         quality.recompute(now=NOON)
-        return Alert.objects.filter(title__contains="Broken").count()
+        return [each.title for each in Alert.objects.filter(title__contains="Broken").order_by("pk")]
 
-    assert [run(), run()] == [1, 1]
+    fails = "The rule “Broken” cannot be carried out"
+    assert [run(), run()] == [[fails], [fails]]
     Rule.objects.filter(pk=broken.pk).update(params={"value": "1.1"})
-    assert run() == 1
+    assert run() == [fails, f"Resolved: {fails}"]
     broken.refresh_from_db()
     assert broken.error == ""
     Rule.objects.filter(pk=broken.pk).update(params={})
-    assert run() == 2
+    assert run() == [fails, f"Resolved: {fails}", fails]
 
 
 def test_what_a_failing_action_did_is_rolled_back_alone(world, flow, monkeypatch):

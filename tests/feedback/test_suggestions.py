@@ -126,8 +126,8 @@ def test_it_is_withdrawn_when_the_numbers_no_longer_bear_it_out(desk, suggestion
     reason = f"{number} in the 30 days to 12 Nov is no longer below 3.0"
     assert suggestion.numbers["withdrawn"] == reason
     assert reason in words(owner.get("/decisions/"))
-    assert "withdrew its suggestion" in words(owner.get(f"/decisions/{suggestion.pk}/"))
-    assert "the rule has withdrawn it" in words(approve(owner, suggestion))
+    assert "The suggestion was withdrawn" in words(owner.get(f"/decisions/{suggestion.pk}/"))
+    assert f"it was withdrawn ({reason})" in words(approve(owner, suggestion))
 
 
 def test_certainty_once_reached_stands_until_the_number_speaks_against_it(desk):
@@ -220,12 +220,6 @@ def test_a_list_that_is_gone_is_said(desk, owner):
     assert "cannot be carried out" in words(
         owner.post(f"/decisions/{decision.pk}/approve/", {"seen": "x"}, follow=True)
     )
-
-
-def test_a_suggestion_outlives_its_rule(desk, suggestion, owner):
-    suggestion.rule.delete()
-    approve(owner, suggestion)
-    assert desk.stands()[0] == "paused"
 
 
 # --- Suggestions about leads ---------------------------------------------------------------------------

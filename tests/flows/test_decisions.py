@@ -19,13 +19,17 @@ NUMBERS = {
 }  # fmt: skip
 
 
-def decide(world, action, params=None, *, delivery=None, evaluation="1", at=None, **rule):
+def decide(world, action, params=None, *, delivery=None, evaluation="1", at=None, count=40, **rule):
     """The world's rule with this action fires on the world's source."""
     rule, _ = Rule.objects.get_or_create(
         flow=world.flow, name=action, defaults={"action": action, "params": params or {}, **rule}
     )
     target = Target(
-        Source.objects.get(pk=world.source.pk), evaluation, "Because it is bad", NUMBERS, delivery
+        Source.objects.get(pk=world.source.pk),
+        evaluation,
+        "Because it is bad",
+        {**NUMBERS, "count": count},
+        delivery,
     )
     return decisions.decide(rule, [target], now=at or now())
 
@@ -117,9 +121,11 @@ def test_an_alert_cannot_be_called_back(world):
 
 def test_within_the_cool_down_nothing_is_decided(world):
     at = now()
-    assert decide(world, "alert", cooldown_hours=24, evaluation="1", at=at)
-    assert not decide(world, "alert", evaluation="2", at=at + dt.timedelta(hours=23))
-    assert decide(world, "alert", evaluation="3", at=at + dt.timedelta(hours=24))
+    bonus = {"params": {"amount": "5"}, "cooldown_hours": 24}
+    assert decide(world, "bonus", **bonus, evaluation="1", at=at)
+    assert not decide(world, "bonus", evaluation="2", count=41, at=at + dt.timedelta(hours=23))
+    assert not decide(world, "bonus", evaluation="3", at=at + dt.timedelta(hours=24))  # nothing new
+    assert decide(world, "bonus", evaluation="4", count=41, at=at + dt.timedelta(hours=24))
 
 
 def test_who_undoes_a_decision_is_not_contradicted_at_once(world):
@@ -127,13 +133,13 @@ def test_who_undoes_a_decision_is_not_contradicted_at_once(world):
     (decision,) = decide(world, "pause_source", cooldown_hours=24, at=at)
     later = at + dt.timedelta(hours=30)
     decisions.undo(decision, user=world.owner, now=later)
-    assert not decide(world, "pause_source", evaluation="2", at=later + dt.timedelta(hours=23))
-    assert decide(world, "pause_source", evaluation="3", at=later + dt.timedelta(hours=24))
+    assert not decide(world, "pause_source", evaluation="2", count=41, at=later + dt.timedelta(hours=23))
+    assert decide(world, "pause_source", evaluation="3", count=41, at=later + dt.timedelta(hours=24))
 
 
 def test_the_same_look_decides_once(world):
-    assert decide(world, "alert", cooldown_hours=0)
-    assert not decide(world, "alert")
+    assert decide(world, "bonus", {"amount": "5"}, cooldown_hours=0)
+    assert not decide(world, "bonus", count=41)
 
 
 def test_a_change_of_nothing_is_not_logged(world):
