@@ -26,7 +26,8 @@ def world(transactional_db):
 
 
 def suggest(world, action, params, before, after) -> Decision:
-    rule = Rule.objects.create(flow=world.flow, name="R", action=action, params=params, mode="suggest")
+    on = {"trigger": "feedback", "outcome": "returned"}
+    rule = Rule.objects.create(flow=world.flow, name="R", action=action, params=params, mode="suggest", **on)
     return Decision.objects.create(
         flow=world.flow, rule=rule, rule_name="R", source=world.source, evaluation="1", action=action,
         params=params, before=before, after=after, status="suggested",
