@@ -29,10 +29,11 @@ def main() -> int:
 
         django.setup()
         from bench.backtests import backtests
+        from bench.lead_table import lead_table
         from bench.measures import measure_all
         from bench.memory import memory
 
-        measured = report([*measure_all(Path(folder)), *memory(Path(folder)), *backtests()])
+        measured = report([*measure_all(Path(folder)), *memory(Path(folder)), *backtests(), *lead_table()])
     return measured if kept else 1
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from feedback.deadlines import deadlines
 from feedback.desk import Sheet
-from feedback.present import value_json
+from feedback.present import state_json, value_json
 from feedback.schema.spec import TIMESTAMP
 from feedback.wording import in_words, money, when
 
@@ -39,14 +40,20 @@ def standing(sheet: Sheet) -> Facts:
 
 
 def facts(sheet: Sheet) -> Facts:
-    """The delivery: its id, source and price as far as shown, and until when feedback is taken."""
+    """The delivery: its id, source and price as far as shown, and until when what may be done."""
     delivery = sheet.delivery
-    until = "Feedback was taken until" if sheet.closed else "Feedback is taken until"
+    ended = [("Feedback was taken until", when(sheet.closes_at))] if sheet.closed else []
     return [
         ("ID", delivery.public_id),
         ("Flow", sheet.flow.name),
         *([("Source", delivery.source.name)] if sheet.agreement.shows_source else []),
-        *([("Price", money(delivery.price, sheet.flow))] if sheet.agreement.shows_price else []),
+        *([("Paid", money(delivery.price, sheet.flow))] if sheet.agreement.shows_price else []),
         ("Delivered", when(delivery.delivered_at)),
-        (until, when(sheet.closes_at)),
+        *ended,
+        *((deadline.sentence, when(deadline.at)) for deadline in deadlines(sheet)),
     ]
+
+
+def raw(sheet: Sheet) -> str:
+    """All that stands, custom fields too, as the API gives it."""
+    return json.dumps(state_json(sheet.delivery, sheet.flow), indent=2, ensure_ascii=False)

@@ -58,6 +58,10 @@ class Entry:
         return self.event.received_at
 
     @property
+    def change_set(self) -> ChangeSet:
+        return self.event.change_set
+
+    @property
     def is_feedback(self) -> bool:
         """Whether it can be taken back, or restored."""
         return self.event.retracts_id is None
@@ -74,6 +78,10 @@ class IdEntry:
     @property
     def at(self) -> dt.datetime:
         return self.own_id.change_set.created_at
+
+    @property
+    def change_set(self) -> ChangeSet:
+        return self.own_id.change_set
 
 
 def timeline(sheet: Sheet) -> list[Entry | IdEntry]:

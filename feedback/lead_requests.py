@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -10,10 +11,13 @@ from django.utils import timezone
 
 from feedback.desk import Desk, Sheet
 from feedback.match import TEST_ID
+from feedback.models import ChangeSet, Door
 from flows.masking import mask_id
 from flows.models import Delivery, RequestLog
 from portal.access import Actor, visible_to
 
+MOST_CALLS = 50  # of one lead that are looked for in the log
+ABOUT = dt.timedelta(minutes=2)  # a call is logged once it is answered
 MOST = 5  # deliveries of one id: a buyer's own id may stand on several flows
 
 
@@ -39,6 +43,20 @@ def look_up(actor: Actor, text: str, *, now: dt.datetime | None = None) -> LeadA
     named = visible_to(actor, RequestLog.objects.filter(_named(asked, [s.delivery for s in sheets])))
     meant = "" if sheets else _meant(actor, asked)
     return LeadAnswer(asked, sheets, meant, named.order_by("-at", "-pk").first())
+
+
+def calls_of(actor: Actor, change_sets: Iterable[ChangeSet]) -> dict[str, int]:
+    """Request id → primary key in the log of requests, for changes through the API that it has still.
+
+    One query. The log is indexed by time, so each call is looked for about when it was made.
+    """
+    latest = [each for each in change_sets if each.door == Door.API and each.request_id][:MOST_CALLS]
+    found = Q()
+    for each in latest:
+        about = (each.created_at - ABOUT, each.created_at + ABOUT)
+        found |= Q(request_id=each.request_id, at__range=about)
+    rows = RequestLog.objects.filter(found).order_by()
+    return dict(visible_to(actor, rows).values_list("request_id", "pk")) if found else {}
 
 
 def naming(actor: Actor, text: str) -> Q:

@@ -17,8 +17,9 @@ from feedback.desk import Desk, Sheet
 from feedback.edit import Edited, edit
 from feedback.edit_cells import EditCell, cell_of
 from feedback.forms import FeedbackForm, filled, plain
-from feedback.lead_facts import contact, facts, standing
+from feedback.lead_facts import contact, facts, raw, standing
 from feedback.lead_history import Change, changes_since, texts_at, timeline
+from feedback.lead_requests import calls_of
 from feedback.wording import tone
 from flows.models import Delivery
 from portal.access import BUYERS, ActorRequest, allow, get_or_404
@@ -125,16 +126,19 @@ def lead_page(
     **more: Any,
 ) -> HttpResponse:
     """The lead's page; ``since``: what has changed since a stale form was opened."""
+    told = timeline(sheet)
     context = {
         "sheet": sheet,
         "form": form,
         "since": since,
         "stale": since is not None,
         "status_tone": tone(sheet.delivery.conversion_status),
-        "timeline": timeline(sheet),
+        "timeline": told,
+        "calls": calls_of(request.actor, [entry.change_set for entry in told]),
         "facts": facts(sheet),
         "contact": contact(sheet),
         "standing": standing(sheet),
+        "raw": raw(sheet),
         "own_id": sheet.delivery.external_id or "",
         **more,
     }
