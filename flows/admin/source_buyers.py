@@ -53,7 +53,7 @@ class BuyerForm(ReasonForm):
         field.error_messages["invalid_choice"] = (
             "This is not possible for this buyer any more: go back to the source to see how it stands."
         )
-        self.fields["reason"].help_text = "Shown on this page and in the history."
+        self.fields["reason"].help_text = "Shown on the source's page."
 
 
 @dataclass(frozen=True, slots=True)
