@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flows.evidence import wilson
 from flows.sequences import ALPHA, SCORE_GRID, SCORES, Side, confident_rate, confident_score
 
 SOURCES, FEEDBACKS = 2000, 2000
@@ -25,6 +26,21 @@ class Falsely:
     bare: float
     z_test: float
     confident: float
+    sources: int = SOURCES
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the share of confident firings lies at 95 %: so many sources are a sample too."""
+        return wilson(round(self.confident * self.sources), self.sources)
+
+
+def pooled(rows: Sequence[Falsely]) -> Falsely:
+    """The shares over several seeds, each of as many sources."""
+    means = [
+        sum(shares) / len(rows)
+        for shares in zip(*((r.bare, r.z_test, r.confident) for r in rows), strict=True)
+    ]
+    return Falsely(rows[0].name, *means, sources=sum(each.sources for each in rows))
 
 
 @dataclass(frozen=True)
@@ -61,9 +77,9 @@ def least_confident(threshold: float, side: Side, feedbacks: int) -> list[int]:
     return least
 
 
-def false_rates(threshold: float, side: Side, *, sources: int = SOURCES) -> Falsely:
+def false_rates(threshold: float, side: Side, *, sources: int = SOURCES, seed: int = 0) -> Falsely:
     """Sources whose true rate is the threshold."""
-    draw = random.Random(f"false {threshold} {side}").random
+    draw = random.Random(_seeded(f"false {threshold} {side}", seed)).random
     p = threshold if side == "above" else 1 - threshold
     looks = range(1, FEEDBACKS + 1)
     limits = list(
@@ -83,7 +99,11 @@ def false_rates(threshold: float, side: Side, *, sources: int = SOURCES) -> Fals
             z_test = z_test or against > by_z
             sure = sure or against > by_sure
         fired = [count + each for count, each in zip(fired, (bare, z_test, sure), strict=True)]
-    return Falsely(f"Rate {side} {threshold * 100:g} %", *(count / sources for count in fired))
+    return Falsely(f"Rate {side} {threshold * 100:g} %", *(count / sources for count in fired), sources)
+
+
+def _seeded(name: str, seed: int) -> str:
+    return f"{name} seed {seed}" if seed else name
 
 
 def found_rates(threshold: float, side: Side, rate: float, *, sources: int = SOURCES) -> Found:
@@ -155,15 +175,15 @@ class Capital:
         return confident_score([levels.count(each) for each in LEVELS], self.threshold, "below")
 
 
-def false_scores(named: str, shape: Sequence[float], *, sources: int = SOURCES) -> Falsely:
+def false_scores(named: str, shape: Sequence[float], *, sources: int = SOURCES, seed: int = 0) -> Falsely:
     """Sources whose true mean score is the threshold."""
-    rng, capital = random.Random(f"false scores {named}"), Capital(MEAN)
+    rng, capital = random.Random(_seeded(f"false scores {named}", seed)), Capital(MEAN)
     shares, fired = tilted(shape, MEAN), [0, 0, 0]
     for _ in range(sources):
         levels = rng.choices(LEVELS, shares, k=FEEDBACKS)
         each = (*_bare_and_z(levels), capital.first_firing(levels) is not None)
         fired = [count + yes for count, yes in zip(fired, each, strict=True)]
-    return Falsely(f"Mean score below {MEAN:g}, {named}", *(count / sources for count in fired))
+    return Falsely(f"Mean score below {MEAN:g}, {named}", *(count / sources for count in fired), sources)
 
 
 def _bare_and_z(levels: Sequence[int]) -> tuple[bool, bool]:
