@@ -68,9 +68,7 @@ class ReturnForm(WithEvidence):
     reason = forms.ChoiceField(
         error_messages={"required": "Choose a reason.", "invalid_choice": "Choose one of the reasons."}
     )
-    wanted = forms.ChoiceField(
-        label="What you would like", choices=Remedy.choices, initial=Remedy.CREDIT, required=False
-    )
+    wanted = forms.ChoiceField(label="What you would like", choices=Remedy.choices, initial=Remedy.CREDIT)
     note = forms.CharField(
         required=False,
         max_length=LONGEST,
@@ -89,18 +87,15 @@ class ReturnForm(WithEvidence):
 
 
 class MessageForm(WithEvidence):
-    """A message on a return: words, files, or both."""
+    """A message on a return. Files come with a word on what they show."""
 
     body = forms.CharField(
-        label="Message", required=False, max_length=LONGEST, widget=forms.Textarea(attrs={"rows": 3})
+        label="Message",
+        max_length=LONGEST,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Write a message. With a file, say what it shows."},
     )
     evidence = EvidenceField(label="Files")
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        if not self.errors and not cleaned.get("body") and not cleaned.get("evidence"):
-            self.add_error("body", "Write something, or attach a file.")
-        return cleaned
 
 
 class DecisionForm(forms.Form):
@@ -111,7 +106,6 @@ class DecisionForm(forms.Form):
         choices=[(AS_WANTED, "What each buyer asked for"), (Remedy.CREDIT, "Credit"),
                  (Remedy.REPLACEMENT, "Another lead, to be named later")],
         initial=AS_WANTED,
-        required=False,
     )  # fmt: skip
     note = forms.CharField(
         label="Note to the buyer",

@@ -57,7 +57,7 @@ class ReturnTable(_ViewedTable):
     select = tables.Column(
         "", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-select card-bare"}}
     )
-    lead = tables.Column("Lead", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "lead-name"}})
+    lead = tables.Column("Lead", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-lead"}})
     reason = tables.Column("Reason", attrs={"td": {"class": "return-why"}})
     buyer = tables.Column("Buyer", accessor="buyer__name")
     flow = tables.Column("Flow", accessor="flow__name")
@@ -100,7 +100,7 @@ class CreditTable(_ViewedTable):
     """Entries of the ledger, newest first."""
 
     booked_on = tables.Column("Date", attrs={"td": {"class": "nowrap"}})
-    lead = tables.Column("Lead", empty_values=EMPTY, orderable=False)
+    lead = tables.Column("Lead", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-lead"}})
     buyer = tables.Column("Buyer", accessor="buyer__name")
     flow = tables.Column("Flow", accessor="flow__name")
     reason = tables.Column("Reason", accessor="request__reason", orderable=False)

@@ -25,14 +25,8 @@ APPROVE, REJECT = "approve", "reject"
 AS_WANTED = "wanted"  # each as its buyer asked for
 Remedy, Status = ReturnRequest.Remedy, ReturnRequest.Status
 COLUMNS = (
-    "status",
-    "buyers_turn",
-    "decided_at",
-    "decided_by",
-    "by_rule",
-    "feedback",
-    "replacement",
-    "due_at",
+    *("status", "buyers_turn", "due_at", "version"),
+    *("decided_at", "decided_by", "by_rule", "feedback", "replacement"),
 )
 
 

@@ -58,7 +58,7 @@ def confirm(client, verdict: str, *requests, **fields):
     page = client.get("/returns/decide/", ticked)
     return client.post(
         "/returns/decide/",
-        {"verdict": verdict, "return": HIDDEN.findall(page.text), **fields},
+        {"verdict": verdict, "return": HIDDEN.findall(page.text), "remedy": "wanted", **fields},
         follow=True,
     )
 
@@ -226,7 +226,7 @@ def test_both_sides_read_the_thread_and_the_deadline(world, as_user):
     as_user(world.owner).post(f"{address}message/", {"body": "Which number?"})
     sent = as_user(world.agent).post(
         f"{address}message/",
-        {"body": "", "evidence": [SimpleUploadedFile("call.txt", b"512 555 1212")]},
+        {"body": "That one:", "evidence": [SimpleUploadedFile("call.txt", b"512 555 1212")]},
         follow=True,
     )
     assert sent.status_code == 200
@@ -244,7 +244,7 @@ def test_an_empty_message_says_so(world, as_user):
     request = requested(world)
     answer = as_user(world.agent).post(f"/returns/{request.public_id}/message/", {"body": " "})
     assert answer.status_code == 422
-    assert "Write something, or attach a file." in answer.text
+    assert "Write a message." in answer.text
 
 
 def test_the_rail_says_what_waits_for_each_side(world, as_user):

@@ -205,6 +205,25 @@ def test_a_rejection_credits_nothing_and_leaves_the_lead_alone(world):
     all_is_well()
 
 
+def test_everything_that_happens_makes_it_another_version(world):
+    """Else a page of before would decide on what was decided, and taken back, since."""
+    request = requested(world)
+    owner, agent = world.actor(world.owner), world.actor(world.agent)
+    seen = []
+    for deed in (
+        lambda: say(request, agent, "More."),
+        lambda: rejected(world, request),
+        lambda: reopen(request, request.version, owner, note="Wait."),
+        lambda: decided(world, request),
+        lambda: reopen(request, request.version, owner, note="No."),
+        lambda: withdraw(request, agent),
+    ):
+        seen.append(request.version)
+        deed()
+        request.refresh_from_db()
+    assert [*seen, request.version] == [1, 2, 3, 4, 5, 6, 7]
+
+
 def test_many_are_decided_together_or_none_of_them(world):
     requests = [requested(world, each) for each in delivered(world, 3)]
     seen = {each.pk: each.version for each in requests}
