@@ -8,7 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -31,7 +31,7 @@ class NewPersonForm(forms.Form):
         max_length=1000,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=" ".join(password_validators_help_texts()),
+        help_text="At least 8 characters; no common password, and not your name or address.",
     )
 
     def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
@@ -61,7 +61,6 @@ def join(request: ActorRequest, token: str) -> HttpResponse:
             response = _join_anew(request, invitation)
     except invitations.ClosedError as error:
         response = render(request, "portal/join_closed.html", {"why": str(error)}, status=410)
-    response["Referrer-Policy"] = "no-referrer"
     patch_cache_control(response, private=True, no_store=True)
     return response
 

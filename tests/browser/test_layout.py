@@ -198,7 +198,7 @@ def test_a_session_that_has_ended_moves_to_the_log_in_and_back(leads, world):
     leads.wait_for_url("**/accounts/login/?next=/leads/")
     leads.get_by_label("Username or e-mail").fill(world.agent.username)
     leads.get_by_label("Password", exact=True).fill("correct horse")
-    leads.get_by_role("button", name="Log in").click()
+    leads.get_by_role("button", name="Log in", exact=True).click()
     leads.wait_for_url("**/leads/")
 
 

@@ -62,7 +62,7 @@ def test_nobody_sets_rights_or_address_with_them(world, as_user):
 )
 def test_colours_are_in_the_page_as_it_comes(world, as_user, theme, meta, attribute):
     User.objects.filter(pk=world.agent.pk).update(theme=theme)
-    text = as_user(world.agent).get("/leads/").text
+    text = as_user(world.agent).get("/leads/?show=all").text
     assert re.search(rf'<meta name="color-scheme"\s+content="{meta}">', text)
     found = re.search(r'<html[^>]* data-theme="(\w+)"', text)
     assert (found[1] if found else None) == attribute
@@ -81,7 +81,7 @@ def test_single_keys_are_switched_by_a_post(world, as_user, sent, keys):
     assert client.post("/preferences/keys/", sent, headers={"HX-Request": "true"}).status_code == 204
     world.agent.refresh_from_db()
     assert world.agent.single_keys is keys
-    assert ('data-keys="off"' in client.get("/leads/").text) is not keys
+    assert ('data-keys="off"' in client.get("/leads/?show=all").text) is not keys
 
 
 def test_a_form_without_scripts_is_led_back(world, as_user):
@@ -98,8 +98,8 @@ def sold(world) -> Delivery:
 
 def test_a_list_shows_amounts_in_the_persons_format(world, german, as_user):
     sold(world)
-    assert 'value="1.234,50"' in german.get("/leads/").text
-    assert 'value="1,234.50"' in as_user(world.manager).get("/leads/").text
+    assert 'value="1.234,50"' in german.get("/leads/?show=all").text
+    assert 'value="1,234.50"' in as_user(world.manager).get("/leads/?show=all").text
 
 
 def test_a_leads_page_shows_dates_and_amounts_in_the_persons_format(world, german):
@@ -163,5 +163,5 @@ def test_files_for_machines_stay_neutral(world, as_user):
 
 def test_the_next_person_is_not_shown_the_last_ones_formats(world, german, as_user):
     sold(world)
-    german.get("/leads/")
-    assert "1,234.50" in as_user(world.manager).get("/leads/").text
+    german.get("/leads/?show=all")
+    assert "1,234.50" in as_user(world.manager).get("/leads/?show=all").text
