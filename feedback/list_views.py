@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from feedback.columns import COLUMN, chosen, on_offer
 from feedback.desk import Desk, waiting_text
 from feedback.due import DueFirst
 from feedback.filters import ALL, DUE, VIEWS, LeadFilter
+from feedback.models import SavedView
 from feedback.saved_views import SAVED, Shown, shown_view, views_of
 from feedback.tables import LeadTable
 from flows.models import Delivery
@@ -98,13 +99,15 @@ class LeadList(KeysetView):
         saved = views_of(self.request.actor)
         current = shown_view(saved, query, self.request.actor)
         named = [name for name in active_filters(filters) if name != "show"]
+        counted = filters.shows == DUE and not named  # the list itself is what waits
+        waiting = context["table"].paginator.count_text if counted else waiting_text(self.desk)
         return {
             **context,
             "filtered": bool(named),
             "unfiltered_url": address(self.request.path, kept(query, COLUMN), show=filters.shows),
             "everywhere_url": _everywhere(self.request.path, query) if named and filters.shows != ALL else "",
             "shows": VIEWS[filters.shows][0] if filters.shows else "",
-            "tabs": self.tabs(filters.shows, saved, current),
+            "tabs": self.tabs(filters.shows, saved, current, waiting),
             "tools": "feedback/_lead_tools.html",
             "columns": [(name, label, name in self.columns) for name, label in self.offered.items()],
             "beside_filters": pairs(kept(query, COLUMN, SAVED)),
@@ -121,8 +124,10 @@ class LeadList(KeysetView):
         if not table.paginator.count and visible_to(self.request.actor, Delivery.objects.all()).exists():
             table.empty_title, table.empty_hint = NOTHING_DUE if shows == DUE else NOTHING_HERE
 
-    def tabs(self, shows: str, saved: list[Any], current: Shown | None) -> list[dict[str, Any]]:
-        """The usual questions and the saved ones, as links."""
+    def tabs(
+        self, shows: str, saved: Sequence[SavedView], current: Shown | None, waiting: str
+    ) -> list[dict[str, Any]]:
+        """The usual questions and the saved ones, as links; ``waiting``: how many leads wait for feedback."""
         path, columns = self.request.path, kept(self.request.GET, COLUMN)
         usual = [
             {
@@ -130,7 +135,7 @@ class LeadList(KeysetView):
                 "label": label,
                 "url": address(path, columns, show="" if name == DUE else name),
                 "current": name == shows and current is None,
-                "count": waiting_text(self.desk) if name == DUE else "",
+                "count": waiting if name == DUE and waiting != "0" else "",
             }
             for name, (label, _) in VIEWS.items()
         ]

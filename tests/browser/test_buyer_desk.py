@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -41,22 +42,24 @@ def test_log_in_filter_set_an_outcome_and_read_the_history(open_page, world, lea
     page = open_page(path="/")
     page.get_by_label(re.compile("user", re.IGNORECASE)).fill(world.agent.username)
     page.get_by_label("Password", exact=False).first.fill(PASSWORD)
-    page.get_by_role("button", name=re.compile("log in", re.IGNORECASE)).click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page).to_have_url(re.compile("/leads/$"))
     page.wait_for_load_state("networkidle")  # then htmx has taken the page in hand
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(3)
 
-    page.get_by_label("Source").select_option("search-nw")
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?show=all$"))
+    page.get_by_label("Source", exact=False).first.select_option("search-nw")
     expect(rows).to_have_count(2)
-    expect(page).to_have_url(re.compile(r"\?source=search-nw$"))
+    expect(page).to_have_url(re.compile(r"\?show=all&source=search-nw$"))
     expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     ana = leads["evt_123"]
     control(page, "outcome", ana).select_option("converted")
     expect(page.locator("#outcome-evt_123 .pill--good")).to_be_visible()
     expect(page.locator("#outcome-evt_123.saved")).to_be_visible()
     expect(announced(page)).to_contain_text("Converted")
-    expect(page).to_have_url(re.compile(r"\?source=search-nw$"))
+    expect(page).to_have_url(re.compile(r"\?show=all&source=search-nw$"))
 
     page.locator("#lead-evt_123").get_by_role("link").click()
     history = page.locator("#history")
@@ -160,3 +163,71 @@ def test_the_deadline_is_red_under_a_day(open_page, world, leads):
     tom.save()
     page = open_page(world.agent, "/leads/")
     expect(page.locator("#due-evt_124 .bad")).to_have_text("11 h left")
+
+
+def test_columns_are_switched_on_and_their_cells_save_themselves(open_page, world, leads):
+    page = open_page(world.agent, "/leads/?show=all")
+    page.locator("#columns-menu summary").click()
+    panel = page.locator("#columns-menu form")
+    panel.get_by_label("Notes").check()
+    panel.get_by_label("Contacted date").check()
+    panel.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("column=f-notes"))
+    notes = control(page, "notes", leads["evt_123"])
+    notes.fill("Called twice.\nWill call back.")
+    notes.press("Control+Enter")
+    expect(page.locator("#version-evt_123")).to_have_value("1")
+    expect(notes).to_be_focused()
+    expect(announced(page)).to_contain_text("Saved. Notes")
+    when = control(page, "contacted_date", leads["evt_123"])
+    when.fill(timezone.localtime(timezone=ZoneInfo("America/New_York")).strftime("%Y-%m-%dT%H:%M:%S"))
+    when.blur()
+    expect(page.locator("#version-evt_123")).to_have_value("2")
+    page.reload()
+    expect(notes).to_have_value("Called twice.\nWill call back.")
+
+
+def test_a_view_is_saved_shown_as_a_tab_and_updated(open_page, world, leads):
+    page = open_page(world.agent, "/leads/?show=all&source=search-nw")
+    page.locator("#views-menu summary").click()
+    page.get_by_label("Name", exact=True).fill("Search leads")
+    page.get_by_label("Share with", exact=False).check()
+    page.get_by_role("button", name="Save", exact=True).click()
+    tab = page.get_by_role("link", name="Search leads")
+    expect(tab).to_have_attribute("aria-current", "page")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Outcome: ").select_option("none")
+    expect(page).to_have_url(re.compile("outcome=none"))
+    page.get_by_role("button", name="Update “Search leads”").click()
+    expect(page.get_by_text("Updated the view")).to_be_visible()
+    other = open_page(world.manager, "/leads/")
+    other.get_by_role("link", name="Search leads").click()
+    expect(other).to_have_url(re.compile("outcome=none"))
+    expect(other.locator("tbody tr")).to_have_count(2)
+
+
+def test_escape_closes_a_panel_and_gives_the_focus_back(open_page, world, leads):
+    page = open_page(world.agent, "/leads/")
+    summary = page.locator("#columns-menu summary")
+    summary.click()
+    expect(page.locator("#columns-menu form")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#columns-menu form")).to_be_hidden()
+    expect(summary).to_be_focused()
+
+
+@pytest.mark.parametrize("size", [(360, 740), (320, 256), (1440, 900)], ids=["phone", "400 %", "desk"])
+def test_with_every_column_nothing_scrolls_sideways(open_page, world, leads, size):
+    width, height = size
+    page = open_page(world.agent, viewport={"width": width, "height": height})
+    names = (
+        "id source phone delivered price outcome quality revenue notes issues product_details contacted_date"
+    )
+    page.goto("/leads/?show=all&" + "&".join(f"column={name}" for name in names.split()))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for menu in ("columns", "views"):
+        page.locator(f"#{menu}-menu summary").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        box = page.locator(f"#{menu}-menu .menu-panel").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width

@@ -287,7 +287,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(
     for _ in range(40):
         deliver()
     client.get(LEADS)  # compiles the schema
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         client.get(LEADS)
 
 
