@@ -23,9 +23,9 @@ NOT_PAGES = {
     "account_reauthenticate",
 }
 STRANGERS = ("account_login", "account_inactive", "account_reset_password", "account_reset_password_done")
-OF_BUYERS = [name for name, page in PAGES.items() if page.who <= BUYERS and "GET" in page.methods]
+OF_BUYERS = [name for name, page in PAGES.items() if page.who & BUYERS and "GET" in page.methods]
 OF_SELLERS = [name for name, page in PAGES.items() if page.who <= SELLERS and "GET" in page.methods]
-BUYERS_PAGES = [name for name in OF_BUYERS if name not in NOT_PAGES] + ["account_change_password"]
+BUYERS_PAGES = [name for name in OF_BUYERS if name not in NOT_PAGES]  # their manager sees all of them
 SELLERS_PAGES = [name for name in OF_SELLERS if name not in NOT_PAGES] + ["admin:index"]
 LONG = "Wolfeschlegelsteinhausenbergerdorff"
 

@@ -37,7 +37,7 @@ def check(page, paths: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "width"), VIEWS)
-@pytest.mark.parametrize(("who", "names"), [("agent", BUYERS_PAGES), ("owner", SELLERS_PAGES)])
+@pytest.mark.parametrize(("who", "names"), [("manager", BUYERS_PAGES), ("owner", SELLERS_PAGES)])
 def test_the_pages_of_each_side(open_page, world, who, names, scheme, width):
     rows = fill(world)
     page = open_page(getattr(world, who), color_scheme=scheme, viewport={"width": width, "height": 900})
