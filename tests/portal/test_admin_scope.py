@@ -37,7 +37,7 @@ def seller_models(model):
 
 
 def test_every_registered_model_is_in_the_walk(own):
-    assert set(own) == set(MODELS)
+    assert set(own) >= set(MODELS)  # and rows that pages alone show, such as invitations
 
 
 @for_each_model
