@@ -21,6 +21,7 @@ from portal.tables import NumberColumn, Table
 from portal.templatetags.ui import pill
 
 EMPTY: tuple[Any, ...] = ()
+SHORT_KINDS = {Credit.Kind.REPLACEMENT: "Lead promised"}
 KIND_TONES = {Credit.Kind.CREDIT: "good", Credit.Kind.REPLACEMENT: "info", Credit.Kind.REVERSAL: "warn"}
 
 
@@ -55,7 +56,7 @@ class ReturnTable(_ViewedTable):
     """Returns: those first that wait for a decision, the nearest deadline on top."""
 
     select = tables.Column(
-        "", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-select card-bare"}}
+        "Select", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-select"}}
     )
     lead = tables.Column("Lead", empty_values=EMPTY, orderable=False, attrs={"td": {"class": "return-lead"}})
     reason = tables.Column("Reason", attrs={"td": {"class": "return-why"}})
@@ -127,7 +128,8 @@ class CreditTable(_ViewedTable):
         return date(value)
 
     def render_kind(self, record: Credit) -> SafeString:
-        return pill(record.get_kind_display(), KIND_TONES[Credit.Kind(record.kind)])
+        kind = Credit.Kind(record.kind)
+        return pill(SHORT_KINDS.get(kind, str(kind.label)), KIND_TONES[kind])
 
     def render_amount(self, record: Credit) -> SafeString | str:
         """Its sign tells what was taken back; an agreement may keep prices from the buyer."""

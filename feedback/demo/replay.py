@@ -17,6 +17,7 @@ from feedback.demo.market import Market
 from feedback.demo.owners import Owners
 from feedback.demo.parties import FlowParties
 from feedback.demo.postbox import Postbox
+from feedback.demo.returns import Returns
 
 
 class Replay:
@@ -27,6 +28,7 @@ class Replay:
         self.bounds = world.bounds(self.rng, now)
         self.owners = Owners(flows, self.rng)
         self.postbox = Postbox()
+        self.returns = Returns(flows, world.SEED)
         self.markets = [
             Market(parties, self.bounds[0].date(), self.rng, () if index else world.EXAMPLE_IDS)
             for index, parties in enumerate(flows)
@@ -48,6 +50,7 @@ class Replay:
             pass
         rule_daily(now=end)
         self.owners.look(number, end)
+        self.returns.look(number, end)
 
     def trade(self, market: Market, number: int) -> None:
         market.closed = self.owners.closed_to(market.parties)

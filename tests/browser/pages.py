@@ -8,11 +8,15 @@ from django.urls import reverse
 from django.utils.timezone import now, timedelta
 
 from feedback import stale, uploads
-from feedback.models import Upload
+from feedback.models import ReturnEvidence, ReturnRequest, Upload
 from feedback.quality import recompute
+from feedback.returns.decide import withdraw
+from feedback.returns.evidence import Piece
+from feedback.returns.thread import say
 from flows.models import Alert, Decision, Delivery
 from tests import factories as make
 from tests.admin_pages import one_of_each
+from tests.feedback.returning import PDF, decided, delivered, rejected, requested, takes_returns
 from tests.portal.routes import BUYERS, PAGES, SELLERS
 
 NOT_PAGES = {
@@ -20,6 +24,8 @@ NOT_PAGES = {
     "upload-errors",
     "upload-progress",
     "source-report-csv",
+    "credit-csv",
+    "return-evidence",
     "account_reauthenticate",
 }
 STRANGERS = ("account_login", "account_inactive", "account_reset_password", "account_reset_password_done")
@@ -53,7 +59,24 @@ def fill(world) -> dict[type[Model], Model]:
     rows[Upload] = uploads.receive(world.actor(world.agent), world.flow, file)
     uploads.run(rows[Upload].pk)
     Alert.objects.create(seller=world.seller, flow=world.flow, level="warn", title=f"{LONG} is late")
+    rows |= returns(world)
     return rows
+
+
+def returns(world) -> dict[type[Model], Model]:
+    """Returns in every state, with long words and evidence; → one that waits, and its file."""
+    takes_returns(world, offers_replacement=True, return_cap_kind="count", return_cap=50)
+    pieces = [Piece(f"{LONG}{LONG}.pdf", "pdf", PDF)]
+    credited, refused, owed, withdrawn, *others = delivered(world, 8, lead__last_name=LONG)
+    decided(world, requested(world, credited))
+    rejected(world, requested(world, refused, note=LONG), note=f"No. {LONG}")
+    decided(world, requested(world, owed, wanted="replacement"))
+    withdraw(requested(world, withdrawn), world.actor(world.agent))
+    rows = [requested(world, each, note=f"{LONG} " * 9, pieces=pieces) for each in others]
+    say(rows[0], world.actor(world.owner), f"Why {LONG}?")
+    ReturnRequest.objects.filter(pk=rows[1].pk).update(due_at=now() - timedelta(hours=3))
+    file = ReturnEvidence.objects.get(message__request=rows[0])
+    return {ReturnRequest: rows[0], ReturnEvidence: file}
 
 
 def address(name: str, rows: dict[type[Model], Model]) -> str:
