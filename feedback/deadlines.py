@@ -52,11 +52,13 @@ def deadlines(sheet: Sheet) -> list[Deadline]:
     delivery, agreement = sheet.delivery, sheet.agreement
     found = []
     if not sheet.blocked:
-        if not delivery.feedback_count and agreement.schedule != Agreement.Schedule.NONE:
-            found.append(
-                Deadline("feedback", "Feedback is due", feedback_due(agreement, delivery.delivered_at))
-            )
-        found.append(Deadline("updates", "Feedback is taken until", sheet.closes_at))
+        waits = not delivery.feedback_count
+        scheduled = waits and agreement.schedule != Agreement.Schedule.NONE
+        if scheduled:
+            due = feedback_due(agreement, delivery.delivered_at)
+            found.append(Deadline("feedback", "Feedback is due", due))
+        what = "feedback" if waits and not scheduled else "updates"
+        found.append(Deadline(what, "Feedback is taken until", sheet.closes_at))
     closes = return_closes(delivery, agreement)
     if closes is not None and closes > sheet.now:
         found.append(Deadline("return", "May be returned until", closes))

@@ -22,6 +22,7 @@ NO_OUTCOME, WAITING, GIVEN = "none", "waiting", "given"
 EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)  # dates beyond have no moment on every clock
 Rows = QuerySet[Delivery]
 
+BY_VIEW = ("status", "feedback")  # filters that the views save one: shown where an address has them
 DUE, ALL = "due", "all"
 # The usual questions, by their name in the address: a label, and what it asks.
 VIEWS: Mapping[str, tuple[str, Callable[[Desk], Q]]] = {
@@ -78,6 +79,9 @@ class LeadFilter(django_filters.FilterSet):
             asked["show"] = ALL if any(data.get(name) for name in self.base_filters) else DUE
         super().__init__(asked, *args, **kwargs)
         self.desk = desk
+        for name in BY_VIEW:
+            if not data.get(name):
+                self.filters[name].extra["widget"] = forms.HiddenInput
         self._offer("source", source_choices(desk))
         self._offer("flow", [(flow.public_id, flow.name) for flow in desk.flows], least=2)
 

@@ -145,6 +145,7 @@ class LeadList(KeysetView):
                 "label": view.name,
                 "url": f"{path}?{view.address}",
                 "current": current is not None and current.view == view,
+                "saved": True,
                 "shared": view.shared,
             }
             for view in saved

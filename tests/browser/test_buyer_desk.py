@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from feedback.models import Feedback
+from feedback.models import Feedback, SavedView
 from flows.models import Delivery
 from tests import factories as make
 
@@ -219,6 +219,7 @@ def test_escape_closes_a_panel_and_gives_the_focus_back(open_page, world, leads)
 @pytest.mark.parametrize("size", [(360, 740), (320, 256), (1440, 900)], ids=["phone", "400 %", "desk"])
 def test_with_every_column_nothing_scrolls_sideways(open_page, world, leads, size):
     width, height = size
+    SavedView.objects.create(buyer=world.buyer, user=world.manager, name="Facebook " * 6, shared=True)
     page = open_page(world.agent, viewport={"width": width, "height": height})
     names = (
         "id source phone delivered price outcome quality revenue notes issues product_details contacted_date"
