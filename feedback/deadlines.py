@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from feedback.desk import Sheet
-from flows.models import Agreement, Delivery
+from flows.models import Agreement
+from flows.returns import return_deadline
 from flows.schedules import due_at, overdue_before
 
 INSTANT = dt.timedelta(microseconds=1)
@@ -41,12 +42,6 @@ def zone_of(agreement: Agreement) -> ZoneInfo:
     return ZoneInfo(agreement.buyer.timezone)
 
 
-def return_closes(delivery: Delivery, agreement: Agreement) -> dt.datetime | None:
-    """Until when the lead may be returned; None where the agreement takes no returns."""
-    days: int | None = getattr(agreement, "return_window_days", None)
-    return None if days is None else delivery.delivered_at + dt.timedelta(days=days)
-
-
 def deadlines(sheet: Sheet) -> list[Deadline]:
     """What is still ahead, and feedback that is past due; the most pressing first."""
     delivery, agreement = sheet.delivery, sheet.agreement
@@ -59,7 +54,7 @@ def deadlines(sheet: Sheet) -> list[Deadline]:
             found.append(Deadline("feedback", "Feedback is due", due))
         what = "feedback" if waits and not scheduled else "updates"
         found.append(Deadline(what, "Feedback is taken until", sheet.closes_at))
-    closes = return_closes(delivery, agreement)
+    closes = return_deadline(delivery, agreement)
     if closes is not None and closes > sheet.now:
         found.append(Deadline("return", "May be returned until", closes))
     return sorted(found, key=lambda deadline: deadline.at)

@@ -268,7 +268,8 @@ class AgreementAdmin(ScopedModelAdmin[Agreement]):
             {
                 "fields": (
                     "return_window_days",
-                    ("return_cap_kind", "return_cap"),
+                    "return_cap_kind",
+                    "return_cap",
                     "return_answer_days",
                     "return_auto_reasons",
                     "offers_replacement",

@@ -67,6 +67,7 @@ def confirm(client, verdict: str, *requests, **fields):
 @pytest.mark.parametrize("who", ["manager", "agent"])
 def test_whoever_works_for_the_buyer_returns_a_lead_from_its_page(world, as_user, who):
     client = as_user(getattr(world, who))
+    assert f'href="{ask_url(world)}"' in client.get("/leads/").text
     lead = client.get(f"/leads/{world.delivery.public_id}/")
     assert f'href="{ask_url(world)}"' in lead.text
     page = client.get(ask_url(world))
@@ -126,6 +127,7 @@ def test_what_cannot_be_returned_says_why_and_what_else_to_do(world, as_user, te
 
 def test_without_returns_in_the_agreement_the_lead_page_does_not_speak_of_them(world, as_user):
     takes_returns(world, return_window_days=None)
+    assert ask_url(world) not in as_user(world.agent).get("/leads/").text
     assert "return-title" not in as_user(world.agent).get(f"/leads/{world.delivery.public_id}/").text
 
 
