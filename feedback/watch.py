@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from feedback.changes import settle_changes
 from feedback.overdue import settle_overdue
+from feedback.returns.late import settle_late_returns
 from flows.endpoints import settle_alerts
 from portal.models import Seller
 
-WATCHERS = (settle_overdue, settle_changes, settle_alerts)
+WATCHERS = (settle_overdue, settle_late_returns, settle_changes, settle_alerts)
 log = logging.getLogger(__name__)
 
 

@@ -19,6 +19,7 @@ from feedback.returns.thread import say
 from feedback.stale import mark
 from feedback.submission import Origin, Submission
 from feedback.verify import verify
+from feedback.watch import watch
 from flows.models import Alert, Delivery, Endpoint, OutboxMessage
 from flows.problems import ProblemError
 from tests import factories as make
@@ -521,6 +522,25 @@ def test_nothing_is_told_of_what_was_rolled_back(world):
         requested(world)
         raise RuntimeError
     assert not OutboxMessage.objects.exists()
+
+
+def test_returns_past_their_deadline_are_told_once_and_when_they_are_answered(world):
+    one, two = (requested(world, each) for each in delivered(world, 2))
+    Alert.objects.all().delete()
+    late = now() + dt.timedelta(days=8)
+    watch(now=now())
+    assert not Alert.objects.exists()
+    watch(now=late)
+    watch(now=late + dt.timedelta(hours=1))
+    told = Alert.objects.get()
+    assert told.title == f"2 returns wait for your answer to {world.buyer}"
+    assert told.body.startswith(f"{world.flow}: the first deadline passed 3 days ago. ")
+    rejected(world, one)
+    watch(now=late)
+    assert Alert.objects.count() == 1
+    decided(world, two)
+    watch(now=late)
+    assert Alert.objects.latest("pk").title.startswith("Resolved: 2 returns wait")
 
 
 def test_a_message_changes_whose_turn_it_is_but_not_the_deadline(world):

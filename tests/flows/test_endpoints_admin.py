@@ -106,8 +106,10 @@ def test_wrong_choices_are_refused(client, values, at):
     assert set(faults(add(client, **values))) == {at}
 
 
-def test_returns_are_not_offered_before_there_are_any(client):
-    assert "return." not in client.get(url(Endpoint, "add")).text
+def test_returns_are_offered(client):
+    page = client.get(url(Endpoint, "add")).text
+    assert 'value="return.requested"' in page
+    assert 'value="return.decided"' in page
 
 
 def test_the_kind_stays_and_the_rest_can_change(client, endpoint):
