@@ -1,4 +1,4 @@
-"""Leads sent back: the request, what both sides say on it, the evidence, and the ledger of what was credited."""
+"""Leads sent back: the request, what both sides say on it, the evidence, the ledger of what was credited."""
 
 from __future__ import annotations
 
