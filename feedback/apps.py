@@ -20,6 +20,7 @@ class FeedbackConfig(AppConfig):
         register(
             NavItem("Leads", "lead-list", BUYERS, 10, badge=due_badge),
             NavItem("Uploads", "upload-list", BUYERS, 20),
+            NavItem("History", "history", BUYERS, 60),
             NavItem("Returns", "return-list", (*SELLERS, *BUYERS), 35, badge=waiting_badge),
             NavItem("Developers", "developers", BUYERS, 10, section="Set-up"),
         )

@@ -20,6 +20,7 @@ from feedback.lead_history import changes, entry_of
 from feedback.lead_views import lead_page, sheet_of
 from feedback.models import Door, Feedback
 from feedback.submission import Origin
+from feedback.told import undo_tag
 from flows.models import Delivery
 from flows.problems import Problem, ProblemError
 from portal.access import BUYERS, ActorRequest, allow, get_or_404
@@ -144,7 +145,8 @@ def _say_corrected(request: ActorRequest, edited: Edited) -> None:
     if edited.receipt is None:
         messages.info(request, "Nothing was changed.")
     else:
-        messages.success(request, "Corrected. The history shows what was said before.")
+        words = "Corrected. The history shows what was said before."
+        messages.success(request, words, extra_tags=undo_tag(edited.receipt))
 
 
 def _named(request: ActorRequest, lead_id: str, feedback_id: str) -> tuple[Sheet, Feedback]:

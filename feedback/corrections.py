@@ -75,17 +75,20 @@ def correct(
     if values == event.values:
         return Edited()
 
+    said: list[Feedback] = []
+
     def correcting(history: History, old: Event) -> None:
         if closed := outside_window(history.delivery, timezone.now()):
             raise ProblemError(closed)
         _must(_counts(history, old), "This feedback has been taken back already.")
         history.correct(old, values, timezone.now())
+        said.extend(history.news)
 
     try:
         row = _do(sheet.delivery, event.public_id, version, origin, correcting)
     except ProblemError as error:
         return refused(error.problem, sheet)
-    return Edited(Receipt(0, "recorded", delivery=row, applied=True))
+    return Edited(Receipt(0, "recorded", said[-1].public_id, row, applied=True))
 
 
 def preview(delivery: Delivery, event_id: str, *, restoring: bool) -> Preview | None:

@@ -20,6 +20,7 @@ from feedback.forms import FeedbackForm, filled, plain
 from feedback.lead_facts import contact, facts, raw, standing
 from feedback.lead_history import Change, changes_since, texts_at, timeline
 from feedback.lead_requests import calls_of
+from feedback.told import undo_tag, with_undo
 from feedback.wording import tone
 from flows.models import Delivery
 from portal.access import BUYERS, ActorRequest, allow, get_or_404
@@ -49,7 +50,7 @@ def lead_edit(request: ActorRequest, lead_id: str) -> HttpResponseBase:
     form = FeedbackForm(sheet, filled(sheet, request.POST))
     edited = _apply(request, sheet, form)
     if edited.problem is None:
-        messages.add_message(request, *_said(edited, sheet))
+        messages.add_message(request, *_said(edited, sheet), extra_tags=undo_tag(edited.receipt))
         return redirect(_back(request, lead_id))
     fresh = sheet_of(request, lead_id)
     if edited.is_stale:
@@ -75,7 +76,7 @@ def _edit_cell(request: ActorRequest, cell: EditCell) -> HttpResponse:
     edited = _apply(request, sheet, form)
     after = replace(cell, sheet=sheet_of(request, sheet.delivery.public_id)).after(typed, edited)
     status = 200 if edited.problem is None else 409 if edited.is_stale else 422
-    return HttpResponse(after.render(fresh=True), status=status)
+    return with_undo(HttpResponse(after.render(fresh=True), status=status), edited.receipt)
 
 
 def _after_stale(request: ActorRequest, fresh: Sheet, form: FeedbackForm) -> HttpResponse:

@@ -17,7 +17,7 @@ from feedback.filters import ALL, DUE, VIEWS, LeadFilter
 from feedback.models import SavedView
 from feedback.saved_views import SAVED, Shown, shown_view, views_of
 from feedback.tables import LeadTable
-from flows.models import Delivery
+from flows.models import Delivery, Outcome
 from portal.access import BUYERS, visible_to
 from portal.keyset import PAGING, KeysetView, Sorted, Walk
 from portal.tables import active_filters
@@ -117,6 +117,7 @@ class LeadList(KeysetView):
             "current_view": current,
             "query": query.urlencode(),
             "desk": self.desk,
+            "outcomes": Outcome.choices,
         }
 
     def say_why_empty(self, table: LeadTable, shows: str) -> None:

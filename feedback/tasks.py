@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from feedback import daily, quality, tidying, upload_lease, uploads
+from feedback import bulk_lease, bulk_work, daily, quality, tidying, upload_lease, uploads
 from feedback import watch as watching
 from feedback.stale import hint_recompute
 
-__all__ = ["hint_recompute", "read_upload", "recompute", "rule_daily", "sweep_uploads", "tidy", "watch"]
+__all__ = [
+    "hint_recompute",
+    "read_upload",
+    "recompute",
+    "rule_daily",
+    "run_bulk",
+    "sweep_bulk",
+    "sweep_uploads",
+    "tidy",
+    "watch",
+]
 
 PASSES = 200  # in one run; what is left then is found by the next
 
@@ -34,6 +44,19 @@ def sweep_uploads() -> None:
         uploads.run(upload_id)
 
 
+@shared_task(name="feedback.run_bulk")  # type: ignore[untyped-decorator]
+def run_bulk(bulk_id: int) -> None:
+    """Record a bulk change that has just been confirmed, or take one back."""
+    bulk_work.run(bulk_id)
+
+
+@shared_task(name="feedback.sweep_bulk")  # type: ignore[untyped-decorator]
+def sweep_bulk() -> None:
+    """Go on with what no hint came for, and with what a killed worker left."""
+    for bulk_id in bulk_lease.waiting():
+        bulk_work.run(bulk_id)
+
+
 @shared_task(name="feedback.rule_daily")  # type: ignore[untyped-decorator]
 def rule_daily() -> None:
     """Look at every source, also where no feedback came."""
@@ -50,3 +73,4 @@ def watch() -> None:
 def tidy() -> None:
     """Drop what has had its time."""
     tidying.drop_drafts()
+    bulk_lease.drop_drafts()

@@ -19,6 +19,8 @@ from feedback.fold import Event, fold
 from feedback.history import STATE_COLUMNS, History, fingerprint
 from feedback.metrics import Totals
 from feedback.models import (
+    BulkChange,
+    BulkLead,
     ChangeSet,
     Credit,
     ExternalIdChange,
@@ -240,6 +242,11 @@ SAME: tuple[tuple[type[Model], str, str], ...] = (
     (StaleMark, "delivery__source_id", "source_id"),
     (Feedback, "retracts__delivery_id", "delivery_id"),
     (Upload, "undo__buyer_id", "buyer_id"),
+    (ChangeSet, "undo__buyer_id", "buyer_id"),
+    (ChangeSet, "undo__flow_id", "flow_id"),
+    (ChangeSet, "bulk__buyer_id", "buyer_id"),
+    (BulkChange, "takes_back__buyer_id", "buyer_id"),
+    (BulkLead, "delivery__buyer_id", "bulk__buyer_id"),
     (ExternalIdChange, "change_set__buyer_id", "delivery__buyer_id"),
     (ExternalIdChange, "change_set__flow_id", "delivery__flow_id"),
     (Decision, "source__flow_id", "flow_id"),

@@ -171,6 +171,8 @@ CELERY_TASK_QUEUES = {name: {"exchange": name} for name in ("leadloop", "leadloo
 CELERY_TASK_ROUTES = {
     "feedback.read_upload": {"queue": "leadloop-long"},
     "feedback.sweep_uploads": {"queue": "leadloop-long"},
+    "feedback.run_bulk": {"queue": "leadloop-long"},
+    "feedback.sweep_bulk": {"queue": "leadloop-long"},
     "flows.deliver_outbox": {"queue": "leadloop-outbox"},  # waits for receivers that may be slow
 }
 CELERY_TASK_PUBLISH_RETRY = False  # a lost hint costs seconds: the sweeper finds the work
@@ -192,6 +194,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-stale-marks": {"task": "feedback.recompute", "schedule": 2.0, "options": {"expires": 2}},
     "sweep-uploads": {"task": "feedback.sweep_uploads", "schedule": 5.0, "options": {"expires": 5}},
+    "sweep-bulk": {"task": "feedback.sweep_bulk", "schedule": 5.0, "options": {"expires": 5}},
     "sweep-outbox": {"task": "flows.deliver_outbox", "schedule": 5.0, "options": {"expires": 5}},
     # Every hour, as each flow's day begins at another; what was decided on a day is not decided again.
     "rule-daily": {"task": "feedback.rule_daily", "schedule": 3600.0, "options": {"expires": 3600}},

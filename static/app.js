@@ -39,6 +39,8 @@
     else control.setAttribute("aria-invalid", "true");
   }
 
+  document.addEventListener("announce", (event) => announce(event.detail));
+
   document.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb !== "get") return;
     const values = event.detail.formData;

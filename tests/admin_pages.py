@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils.timezone import now
 
-from feedback.models import ChangeSet, Door, Feedback, SavedView, Upload
+from feedback.models import BulkChange, ChangeSet, Door, Feedback, SavedView, Upload
 from flows import keys
 from flows.models import (
     Agreement,
@@ -120,6 +120,9 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         Lead: world.delivery.lead,
         Delivery: world.delivery,
         ChangeSet: change_set,
+        BulkChange: BulkChange.objects.create(
+            buyer=buyer, kind="set", named=[f"evt_{token}"], texts={"outcome": "converted"}
+        ),
         Feedback: Feedback.objects.create(
             public_id=f"fbk_{token}", delivery=world.delivery, change_set=change_set, occurred_at=now(),
             received_at=now(), values={"notes": token}, fingerprint=token, schema_version=1,

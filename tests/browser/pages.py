@@ -23,6 +23,8 @@ NOT_PAGES = {
     "upload-template",
     "upload-errors",
     "upload-progress",
+    "bulk-count",
+    "bulk-progress",
     "source-report-csv",
     "credit-csv",
     "return-evidence",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback.models import Feedback, ReturnEvidence, ReturnRequest, SavedView, Upload
+from feedback.models import BulkChange, ChangeSet, Feedback, ReturnEvidence, ReturnRequest, SavedView, Upload
 from flows.models import Agreement, Alert, ApiKey, Decision, Delivery, Flow, RequestLog, Rule, Source
 from portal.models import Invitation, Membership
 
@@ -164,6 +164,15 @@ PAGES: dict[str, Page] = {
     "feedback-take-back": Page(BUYERS, READ | POST, args=of_event),
     "feedback-restore": Page(BUYERS, READ | POST, args=of_event),
     "feedback-correct": Page(BUYERS, READ | POST, args=of_event),
+    "bulk-create": Page(BUYERS, READ | POST),
+    "bulk-count": Page(BUYERS),
+    "bulk-detail": Page(BUYERS, READ | POST, args=of(BulkChange)),
+    "bulk-confirm": Page(BUYERS, POST, args=of(BulkChange)),
+    "bulk-progress": Page(BUYERS, args=of(BulkChange)),
+    "history": Page(BUYERS),
+    "change-set-detail": Page(BUYERS, args=of(ChangeSet)),
+    "change-set-undo": Page(BUYERS, READ | POST, args=of(ChangeSet)),
+    "keyboard": Page(BUYERS),
     "upload-list": Page(BUYERS),
     "upload-create": Page(BUYERS, READ | POST),
     "upload-template": Page(BUYERS, args=of(Flow)),
