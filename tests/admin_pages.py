@@ -94,7 +94,12 @@ def one_of_each(world: World, token: str) -> dict[type[Model], Model]:
         Flow: flow,
         Source: source,
         SourceChange: SourceChange.objects.create(
-            source=source, column="status", before="active", after="paused", reason=f"{token} reason", by="hand"
+            source=source,
+            column="status",
+            before="active",
+            after="paused",
+            reason=f"{token} reason",
+            by="hand",
         ),
         Agreement: Agreement.objects.get(flow=flow, buyer=buyer),
         ApiKey: key,
