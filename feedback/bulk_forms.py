@@ -51,6 +51,11 @@ def texts_of(data: Mapping[str, Any], flows: Sequence[Flow]) -> dict[str, str]:
     }
 
 
+def in_order(texts: Mapping[str, str]) -> list[str]:
+    """The names of the fields, the usual ones first: PostgreSQL keeps no order in JSON."""
+    return sorted(texts, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
+
+
 def shown(spec: FieldSpec | None, text: str) -> str:
     """A text of `texts_of` as the person writes it."""
     return typed(text) if spec and spec.kind in NUMERIC else text
@@ -69,4 +74,5 @@ def _field(spec: FieldSpec, own: Sequence[Flow]) -> forms.Field:
             attrs={"autocomplete": "off", "placeholder": "Leave as it is", "maxlength": LONGEST, **numeric}
         )
     only = f"Only on {', '.join(flow.name for flow in own)}." if own else ""
-    return AsItIs(label=spec.label, required=False, help_text=only, widget=widget)
+    # Not "optional": one of them has to be chosen.
+    return AsItIs(label=spec.label, help_text=only, widget=widget)

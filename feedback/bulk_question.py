@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 
 from feedback.bulk import AT_ONCE, MOST, flows_of, leads_of, outcomes, unknown_fields
-from feedback.bulk_forms import fields_of, shown
+from feedback.bulk_forms import fields_of, in_order, shown
 from feedback.desk import Desk, Sheet
 from feedback.forms import choices_of
 from feedback.models import BulkChange, BulkLead, Door
@@ -127,12 +127,12 @@ def _flow_refuses(bulk: BulkChange, flow: Flow, now: dt.datetime) -> str:
 def _labels(bulk: BulkChange, flows: Sequence[Flow]) -> list[str]:
     """Of the fields that are to be set; of the outcome, where nothing is chosen yet."""
     specs = {name: spec for name, (spec, _) in fields_of(flows).items()}
-    return [specs[name].label if name in specs else name for name in bulk.texts or ("outcome",)]
+    return [specs[name].label if name in specs else name for name in in_order(bulk.texts) or ("outcome",)]
 
 
 def _line(bulk: BulkChange, row: Delivery, desk: Desk, problem: str) -> Line:
     sheet = Sheet.of(row, desk)
-    specs = [sheet.schema.by_name.get(name) for name in bulk.texts or ("outcome",)]
+    specs = [sheet.schema.by_name.get(name) for name in in_order(bulk.texts) or ("outcome",)]
     stands = tuple(
         in_words(spec, value_json(row, spec, sheet.flow), sheet.flow) if spec else NOTHING for spec in specs
     )
@@ -150,7 +150,8 @@ def in_short(bulk: BulkChange, flows: Sequence[Flow]) -> str:
     """What is set, for people: ``Outcome Converted, Quality score 5 – Excellent``."""
     specs = {name: spec for name, (spec, _) in fields_of(flows).items()}
     told = []
-    for name, text in bulk.texts.items():
+    for name in in_order(bulk.texts):
+        text = bulk.texts[name]
         spec = specs.get(name)
         choices = dict(choices_of(spec, text)) if spec else {}
         told.append(f"{spec.label if spec else name} {choices.get(text) or shown(spec, text)}")

@@ -67,7 +67,8 @@ def _story(head: ChangeSet, told: _Single, desk: Desk) -> Story:
 
 def _bulk_story(bulk: BulkChange, desk: Desk) -> Story:
     if bulk.kind == BulkChange.Kind.SET:
-        return Story(f"{in_short(bulk, desk.flows)}, at once", leads=bulk.recorded)
+        leads = f"{number(bulk.recorded)} lead{'' if bulk.recorded == 1 else 's'}"
+        return Story(f"{in_short(bulk, desk.flows)} on {leads}", leads=bulk.recorded)
     if bulk.upload:
         return Story(f"Redo of the file {bulk.upload.filename}", leads=bulk.recorded)
     return Story("Undo or redo of a change of many leads", leads=bulk.recorded)
@@ -82,8 +83,9 @@ def _title_of(last: Feedback, counts: Mapping[str, int], desk: Desk) -> str:
 
 def _said(event: Feedback, desk: Desk) -> str:
     sheet = Sheet.of(event.delivery, desk)
+    order = [*sheet.schema.by_name, *sorted(event.values)]  # PostgreSQL keeps none of its own
     told = []
-    for name, value in list(event.values.items())[:FIELDS]:
+    for name, value in sorted(event.values.items(), key=lambda item: order.index(item[0]))[:FIELDS]:
         spec = sheet.schema.by_name.get(name)
         label = spec.label if spec else name
         words = in_words(spec, value, sheet.flow)

@@ -122,16 +122,17 @@ def _why_left(history: History, row: Feedback, own: set[int]) -> str:
     root = chains.roots[row.pk]
     if not any(event.order == row.pk for event in in_force(history.events)):
         return CORRECTED if row.pk == root and chains.corrected(root) else GONE
-    if row.retracts_id and not chains.counts(root) and _is_replaced(chains, root, own):
+    if row.retracts_id and not chains.counts(root) and _is_replaced(chains, root, row.pk, own):
         return CORRECTED
     return ""
 
 
-def _is_replaced(chains: Chains, feedback: int, own: set[int]) -> bool:
-    """Whether something else of the same line of corrections counts, which the undo leaves as it is."""
+def _is_replaced(chains: Chains, feedback: int, since: int, own: set[int]) -> bool:
+    """Whether something else of the same line of corrections came to count since that event, and stays."""
     first = chains.first(feedback)
     line = {each for each in chains.tips if each != feedback and chains.first(each) == first}
-    return any(chains.counts(each) and chains.tips[each] not in own for each in line)
+    later = {each for each in line if chains.tips[each] > since and chains.tips[each] not in own}
+    return any(chains.counts(each) for each in later)
 
 
 def _changes_anything(history: History) -> bool:

@@ -276,7 +276,7 @@ def test_a_file_and_a_bulk_change_are_one_line_each(agent, world, monkeypatch):
     assert heads(ChangeSet.objects.all()).count() == 2
     page = said(agent.get("/history/"))
     assert "File april.csv" in page
-    assert "Outcome Converted, at once" in page
+    assert "Outcome Converted on 5 leads" in page
     third = upload.change_sets.order_by("-pk").first()
     assert "File april.csv" in said(agent.get(f"/history/{third.public_id}/"))  # the whole of it
 

@@ -1,4 +1,4 @@
-"""A lead through any life: feedback, late feedback, repetitions, corrections, retractions, restorations.
+"""A lead through any life: feedback of any time, repetitions, corrections, retractions, restorations, undo.
 
 After each step the stored state is what a plain model of the lead's life says, and the fold of all events on
 record, revenue to the cent. The model knows no retractions: it keeps what counts, and forgets the rest.
@@ -7,6 +7,7 @@ record, revenue to the cent. The model knows no retractions: it keeps what count
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from types import SimpleNamespace
@@ -31,8 +32,10 @@ from feedback.fold import Event, fold
 from feedback.history import STATE_COLUMNS
 from feedback.intake import intake
 from feedback.lead_history import entries
-from feedback.models import Door, Feedback
+from feedback.models import ChangeSet, Door, Feedback
+from feedback.record import histories_of
 from feedback.submission import Origin, Submission
+from feedback.undo_sets import undo, with_all
 from feedback.verify import verify
 from flows.models import Delivery
 from flows.problems import ProblemError
@@ -158,6 +161,32 @@ class LeadLife(RuleBasedStateMachine):
             take_back(self.delivery, one.feedback_id, self.sheet().delivery.version - 1, self.origin)
         assert Feedback.objects.count() == count
 
+    @precondition(lambda self: self.said)
+    @rule(one=told, values=SAID, deed=st.sampled_from(["say", "take back", "restore", "correct"]))
+    def what_is_undone_at_once_leaves_no_trace_in_the_state(self, one: Said, values: dict, deed: str) -> None:
+        """And what is done again is as it was."""
+        before, newest = self.stands(), self.newest_set()
+        with suppress(ProblemError):
+            self.do(deed, one, values)
+        done = self.newest_set()
+        if done == newest:
+            return
+        after = self.stands()
+        assert self.undo(done) and self.stands() == before
+        assert self.undo(self.newest_set()) and self.stands() == after
+        assert self.undo(self.newest_set()) and self.stands() == before
+
+    @precondition(lambda self: self.said)
+    @rule(which=st.integers(0, 50))
+    def some_change_set_is_undone(self, which: int) -> None:
+        """Whatever came since: each event is taken back once at most, and a second time nothing happens."""
+        sets = list(ChangeSet.objects.filter(feedback__delivery=self.delivery).distinct().order_by("pk"))
+        one = sets[which % len(sets)]
+        self.undo(one)
+        count = Feedback.objects.count()
+        assert not self.undo(one)
+        assert Feedback.objects.count() == count
+
     # --- What must hold ---
     @invariant()
     def the_state_is_what_the_model_says_and_the_fold_of_all_events(self) -> None:
@@ -219,6 +248,51 @@ class LeadLife(RuleBasedStateMachine):
     def sheet(self) -> Sheet:
         row = Delivery.objects.select_related("lead", "flow").get(pk=self.delivery.pk)
         return Sheet.of(row, Desk(self.origin.actor))
+
+    def stands(self) -> tuple:
+        row = Delivery.objects.get(pk=self.delivery.pk)
+        return tuple(getattr(row, name) for name in (*STATE_COLUMNS, "first_feedback_at"))
+
+    def newest_set(self) -> ChangeSet | None:
+        return ChangeSet.objects.filter(feedback__delivery=self.delivery).order_by("-pk").first()
+
+    def do(self, deed: str, one: Said, values: dict) -> None:
+        sheet = self.sheet()
+        if deed == "say":
+            intake(
+                self.world.flow,
+                [Submission(0, {"lead_id": self.delivery.public_id, **values})],
+                self.origin,
+            )
+        elif deed == "correct":
+            texts = {name: "" if value is None else str(value) for name, value in values.items()}
+            event = Feedback.objects.get(public_id=one.feedback_id)
+            correct(sheet, event, texts, version=sheet.delivery.version, origin=self.origin)
+        else:
+            mending = {"take back": take_back, "restore": restore}[deed]
+            mending(self.delivery, one.feedback_id, sheet.delivery.version, self.origin)
+
+    def undo(self, done: ChangeSet) -> bool:
+        """As History does → whether anything was taken back. The model is told what counts then."""
+        head = with_all(ChangeSet.objects.filter(pk=done.pk)).get()
+        try:
+            undone = undo(head, self.origin)
+        except ProblemError:
+            return False
+        self.learn()
+        return undone.head is not None
+
+    def learn(self) -> None:
+        """What was said on the side, and what counts, as the chains of the events have it."""
+        history = histories_of([self.delivery])[self.delivery.public_id]
+        chains, known = history.chains(), {one.feedback_id: one for one in self.said}
+        for event in sorted(history.events, key=lambda each: each.order):
+            if event.retracts is None and event.public_id not in known:
+                known[event.public_id] = self.note(event.public_id, event.occurred_at, dict(event.values))
+        by_order = {event.order: known[event.public_id] for event in history.events if event.retracts is None}
+        for order, one in by_order.items():
+            one.counts = chains.counts(order)
+            one.was = by_order.get(chains.corrects.get(order, 0))
 
     def mend(self, deed, one: Said, *, allowed: bool) -> None:
         version = self.sheet().delivery.version
