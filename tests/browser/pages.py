@@ -26,6 +26,7 @@ NOT_PAGES = {
     "bulk-count",
     "bulk-progress",
     "source-report-csv",
+    "my-numbers-csv",
     "credit-csv",
     "return-evidence",
     "account_reauthenticate",
