@@ -24,6 +24,7 @@ from flows.problems import Problem, ProblemError
 from portal.access import Actor, Role
 
 AT_ONCE = 500  # events that a preview goes through
+NOT_THEIRS = "Only who made this change, or a manager of your company, can undo it."
 UNDO_FOR = dt.timedelta(days=30)
 Rows = QuerySet[ChangeSet]
 
@@ -66,11 +67,11 @@ def all_of(head: ChangeSet) -> Rows:
     return ChangeSet.objects.filter(pk=head.pk)
 
 
-def may_undo(actor: Actor, head: ChangeSet) -> bool:
+def may_undo(actor: Actor, done: ChangeSet | Upload) -> bool:
     """Agents undo what they did themselves, managers whatever was done for their company."""
-    if not actor.is_buyer or actor.party_id != head.buyer_id:
+    if not actor.is_buyer or actor.party_id != done.buyer_id:
         return False
-    return actor.role == Role.BUYER_MANAGER or (actor.user_id is not None and head.user_id == actor.user_id)
+    return actor.role == Role.BUYER_MANAGER or (actor.user_id is not None and done.user_id == actor.user_id)
 
 
 def why_not(actor: Actor, head: ChangeSet, *, now: dt.datetime | None = None) -> str:
@@ -80,7 +81,7 @@ def why_not(actor: Actor, head: ChangeSet, *, now: dt.datetime | None = None) ->
     if is_undone(head):
         return "It is undone already. That undo has a line of its own here, and can be undone in turn."
     if not may_undo(actor, head):
-        return "Only who made this change, or a manager of your company, can undo it."
+        return NOT_THEIRS
     if head.created_at < (now or timezone.now()) - UNDO_FOR:
         return f"More than {UNDO_FOR.days} days ago. Single feedback can be taken back on its lead's page."
     if not head.flow.feedback_enabled:

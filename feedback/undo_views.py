@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from feedback.models import Door, Upload
 from feedback.submission import Origin
 from feedback.undo import undo
+from feedback.undo_sets import NOT_THEIRS, may_undo
 from flows.problems import ProblemError
 from portal.access import BUYERS, ActorRequest, allow, get_or_404
 
@@ -19,6 +20,9 @@ from portal.access import BUYERS, ActorRequest, allow, get_or_404
 def upload_undo(request: ActorRequest, upload_id: str) -> HttpResponse:
     """Say what will happen and ask; then take back what the upload recorded."""
     upload = get_or_404(request.actor, Upload.objects.select_related("flow"), public_id=upload_id)
+    if not may_undo(request.actor, upload):
+        messages.warning(request, NOT_THEIRS)
+        return redirect("upload-detail", upload.public_id)
     if request.method != "POST":
         return render(request, "feedback/upload_undo.html", {"upload": upload})
     try:

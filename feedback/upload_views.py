@@ -19,6 +19,7 @@ from feedback.models import RefusedRow, Upload
 from feedback.reader import UnreadableError
 from feedback.schema import compile_schema
 from feedback.tables import UPLOAD_TONES, UploadTable
+from feedback.undo_sets import may_undo
 from feedback.upload_bodies import CappedUploadHandler
 from feedback.upload_forms import UploadForm
 from feedback.upload_rows import refused_file
@@ -115,6 +116,7 @@ def _progress(request: ActorRequest, upload: Upload) -> dict[str, Any]:
     return {
         "upload": upload,
         "finished": upload.finished_at is not None,
+        "may_undo": may_undo(request.actor, upload),
         "percent": int(100 * upload.share_done),
         "refused": refused[:SHOWN] if upload.rejected else [],
         "tone": UPLOAD_TONES[upload.status],

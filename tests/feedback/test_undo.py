@@ -282,6 +282,16 @@ def test_the_page_asks_then_takes_it_back(take, as_user, world, leads):
     assert "nothing left to take back" in client.get(address).content.decode()
 
 
+def test_an_agent_takes_back_their_own_files_only(take, as_user, world):
+    upload = take()
+    colleague = make.MembershipFactory(buyer=world.buyer, role="buyer_agent").user
+    client = as_user(colleague)
+    assert "Undo this upload" not in client.get(f"/uploads/{upload.public_id}/").content.decode()
+    response = client.post(f"/uploads/{upload.public_id}/undo/", follow=True)
+    assert "Only who made this change, or a manager" in response.content.decode()
+    assert len(outcomes()) == 10
+
+
 def test_the_page_says_that_it_must_wait(take, as_user, world):
     upload = take(read=False)
     client = as_user(world.agent)
