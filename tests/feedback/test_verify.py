@@ -87,6 +87,11 @@ def test_sound_data_holds(sound):
         ("UPDATE flows_delivery SET first_feedback_at = delivered_at WHERE id = {delivery}", {"state"}),
         ("UPDATE flows_delivery SET external_id = 'CRM-2' WHERE id = {delivery}", {"own"}),
         ("UPDATE feedback_externalidchange SET change_set_id = {foreign_set}", {"tenant"}),
+        (
+            "UPDATE feedback_changeset SET undo_id = {foreign_set} WHERE id = "
+            "(SELECT MIN(change_set_id) FROM feedback_feedback WHERE id = {event})",
+            {"tenant"},
+        ),
         ("UPDATE feedback_sourceday SET delivered = delivered + 1", {"cell"}),
         ("UPDATE feedback_sourceday SET revenue = revenue + 0.001", {"cell"}),
         ("DELETE FROM feedback_sourceday", {"cell"}),
