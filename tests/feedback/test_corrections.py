@@ -377,7 +377,7 @@ def test_the_number_of_queries_does_not_grow_with_the_history(
     for number in range(15):
         do("correct", tell(notes=f"Note {number}"), notes=f"Better {number}")
     last = Feedback.objects.latest("pk")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         client.get(address("take-back", last))
     with django_assert_max_num_queries(24):
         do("take-back", last, version=fresh(world).version, follow=False)
