@@ -8,12 +8,13 @@ import json
 import pytest
 from django.utils import timezone
 
-from feedback import bulk, bulk_lease, bulk_undo, bulk_work, quality, tasks
+from feedback import bulk, bulk_forms, bulk_lease, bulk_undo, bulk_work, quality, tasks
 from feedback.bulk_question import look
 from feedback.desk import Desk
 from feedback.models import BulkChange, BulkLead, ChangeSet, Feedback
 from feedback.verify import verify
 from flows.models import Delivery
+from portal.formats import Formats, using
 from tests import factories as make
 from tests.feedback.test_uploads import KilledError
 
@@ -191,8 +192,14 @@ def test_of_many_the_refusals_are_counted_by_what_flows_say(client, leads, world
 
 
 def test_a_value_that_is_none_is_refused_before_anything_is_done(client, leads):
-    draft = ask(client, lead=ids(leads[:2]), revenue="lots")
-    assert "2 will be refused" in client.get(f"/bulk/{draft.public_id}/").content.decode()
+    draft = ask(client, lead=ids(leads[:2]))
+    address = f"/bulk/{draft.public_id}/"
+    part = client.post(address, {"outcome": "returned", "revenue": "lots"}, headers={"HX-Request": "true"})
+    assert "2 will be refused" in part.content.decode()
+    assert "<main" not in part.content.decode()
+    assert "2 will be refused" in client.get(address).content.decode()  # kept with the draft
+    with using(Formats(numbers="point")):
+        assert bulk_forms.texts_of({"revenue": "1.500,50"}, [leads[0].flow]) == {"revenue": "1500.50"}
 
 
 def test_leads_of_several_flows_are_changed_together(client, leads, world):
