@@ -18,8 +18,8 @@ PATIENCE = dt.timedelta(days=5)
 
 def heard(endpoint: Endpoint | None) -> None:
     """It took a message: what failed before is forgotten."""
-    if endpoint and endpoint.failing_since:
-        Endpoint.objects.filter(pk=endpoint.pk).update(failing_since=None)
+    if endpoint:  # by the row, not by what was read with the batch: another worker may have failed since
+        Endpoint.objects.filter(pk=endpoint.pk, failing_since__isnull=False).update(failing_since=None)
 
 
 def failed(endpoint: Endpoint, error: Exception, *, now: dt.datetime) -> None:

@@ -152,7 +152,7 @@ def test_a_rule_that_pauses_and_its_undo(world):
 
 
 def test_a_suggestion_is_told_when_it_is_approved(world):
-    decision = decide(world, "pause_source", mode="suggest")
+    decision = decide(world, "pause_source", mode="suggest", trigger="feedback", outcome="returned")
     assert told(world, "source.") == []
     plan = suggestions.plan(decisions.lock(decision))
     suggestions.approve(decision, user=world.owner, seen=suggestions.seal(plan))
