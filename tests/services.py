@@ -25,6 +25,8 @@ ACCOUNT = "postgres"  # whom PostgreSQL runs as where we are root, which it refu
 class Service(ABC):
     """A server process in a folder and at a port of its own; it comes back with what it keeps on disk."""
 
+    ends_by = signal.SIGKILL
+
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.account = ACCOUNT if os.geteuid() == 0 else None
@@ -67,15 +69,17 @@ class Service(ABC):
         wait_until(lambda: not any(runs(pid) for pid in started), 10)
 
     def close(self) -> None:
-        """Ask it to end at once, so that it leaves no shared memory behind."""
+        """Let it end at once."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(self.ends_by)
             self.process.wait(20)
         self.log.close()
 
 
 class Postgres(Service):
     """A fresh cluster that keeps every promise about the disk, with an empty database in it."""
+
+    ends_by = signal.SIGQUIT  # an immediate shutdown, which leaves no shared memory behind
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

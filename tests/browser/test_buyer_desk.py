@@ -50,6 +50,7 @@ def test_log_in_filter_set_an_outcome_and_read_the_history(open_page, world, lea
 
     page.get_by_role("link", name="All", exact=True).click()
     expect(page).to_have_url(re.compile(r"\?show=all$"))
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
     page.get_by_label("Source", exact=False).first.select_option("search-nw")
     expect(rows).to_have_count(2)
     expect(page).to_have_url(re.compile(r"\?show=all&source=search-nw$"))
