@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Never
+from typing import ClassVar
 
 from django.db import models
 from django.utils.timezone import now
@@ -12,6 +12,7 @@ from feedback.models.bulk import BulkChange
 from feedback.models.uploads import Upload
 from flows.models import ApiKey, Delivery, Flow
 from portal.access import Paths
+from portal.append_only import AppendOnly
 from portal.ids import new_id
 from portal.models import Buyer, User
 
@@ -69,20 +70,7 @@ class ExternalIdChange(models.Model):
     after = models.CharField(max_length=128, null=True, blank=True)
 
 
-class AppendOnlyQuerySet(models.QuerySet["Feedback"]):
-    """Refuses what would rewrite history."""
-
-    def update(self, **kwargs: Any) -> Never:
-        raise TypeError("Feedback is append-only: record a correction as a new event.")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError("Feedback is append-only: record a correction as a new event.")
-
-    def delete(self) -> Never:
-        raise TypeError("Feedback is append-only: it cannot be deleted.")
-
-
-class Feedback(models.Model):
+class Feedback(AppendOnly):
     """One append-only event on a delivery.
 
     ``values`` are the given fields in canonical JSON form (money and decimals as strings, times in UTC
@@ -96,6 +84,7 @@ class Feedback(models.Model):
     access_paths: ClassVar = Paths(
         seller="delivery__flow__seller", buyer="delivery__buyer", flow="delivery__flow"
     )
+    refusal = "Feedback is append-only: record a correction as a new event."
     public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "fbk"))
     delivery = models.ForeignKey(Delivery, on_delete=models.PROTECT, related_name="feedback")
     change_set = models.ForeignKey(ChangeSet, on_delete=models.PROTECT, related_name="feedback")
@@ -108,8 +97,6 @@ class Feedback(models.Model):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="retraction"
     )
 
-    objects = AppendOnlyQuerySet.as_manager()
-
     class Meta:
         verbose_name_plural = "feedback"
         constraints = (models.UniqueConstraint(fields=["delivery", "fingerprint"], name="feedback_once"),)
@@ -117,12 +104,3 @@ class Feedback(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert only."""
-        if not self._state.adding:
-            raise TypeError("Feedback is append-only: record a correction as a new event.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError("Feedback is append-only: it cannot be deleted.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar, Never
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -12,6 +12,7 @@ from django.utils.timezone import now
 from feedback.models.events import Feedback
 from flows.models import Delivery, Flow
 from portal.access import Paths
+from portal.append_only import AppendOnly
 from portal.ids import new_id
 from portal.models import Buyer, User
 
@@ -90,38 +91,7 @@ class ReturnRequest(models.Model):
         return self.status in self.GRANTED
 
 
-class InsertOnlyQuerySet(models.QuerySet[Any]):
-    """Refuses what would rewrite what is on record."""
-
-    def update(self, **kwargs: Any) -> Never:
-        raise TypeError(f"{self.model.__name__} is append-only: write a new row.")
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError(f"{self.model.__name__} is append-only: write a new row.")
-
-    def delete(self) -> Never:
-        raise TypeError(f"{self.model.__name__} is append-only: it cannot be deleted.")
-
-
-class InsertOnly(models.Model):
-    """A row that is written once."""
-
-    objects = InsertOnlyQuerySet.as_manager()
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert only."""
-        if not self._state.adding:
-            raise TypeError(f"{type(self).__name__} is append-only: write a new row.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError(f"{type(self).__name__} is append-only: it cannot be deleted.")
-
-
-class ReturnMessage(InsertOnly):
+class ReturnMessage(AppendOnly):
     """What was said or done on a return, by whom: both sides read it."""
 
     class Act(models.TextChoices):
@@ -140,6 +110,7 @@ class ReturnMessage(InsertOnly):
         RULE = "rule", "The agreement"
 
     access_paths: ClassVar = Paths(seller="request__flow__seller", buyer="request__buyer")
+    refusal = "ReturnMessage is append-only: write a new row."
     request = models.ForeignKey(ReturnRequest, on_delete=models.PROTECT, related_name="messages")
     act = models.CharField(max_length=10, choices=Act.choices, default=Act.SAID)
     side = models.CharField(max_length=6, choices=Side.choices)
@@ -163,7 +134,7 @@ class ReturnEvidence(models.Model):
         return self.name
 
 
-class Credit(InsertOnly):
+class Credit(AppendOnly):
     """One entry of the ledger. What stands credited is the sum of the amounts, per currency."""
 
     class Kind(models.TextChoices):
@@ -172,6 +143,7 @@ class Credit(InsertOnly):
         REVERSAL = "reversal", "Taken back"
 
     access_paths: ClassVar = Paths(seller="flow__seller", buyer="buyer", flow="flow")
+    refusal = "Credit is append-only: write a new row."
     public_id = models.CharField("id", max_length=64, unique=True, default=partial(new_id, "crd"))
     request = models.ForeignKey(ReturnRequest, on_delete=models.PROTECT, related_name="credits")
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="+")

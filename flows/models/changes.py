@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Never
+from typing import ClassVar
 
 from django.db import models
 from django.utils.timezone import now
@@ -10,25 +10,11 @@ from django.utils.timezone import now
 from flows.models.automation import Decision
 from flows.models.config import default_seller_paths
 from flows.models.supply import Source
+from portal.append_only import AppendOnly
 from portal.models import Buyer
 
-REFUSED = "Changes of sources are append-only: they tell what was, whatever stands today."
 
-
-class AppendOnly(models.QuerySet["SourceChange"]):
-    """Refuses what would rewrite history. It goes only with its source, by cascade."""
-
-    def update(self, **kwargs: Any) -> Never:
-        raise TypeError(REFUSED)
-
-    def bulk_update(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError(REFUSED)
-
-    def delete(self) -> Never:
-        raise TypeError(REFUSED)
-
-
-class SourceChange(models.Model):
+class SourceChange(AppendOnly):
     """One column of a source that was changed; with a buyer, the source's status for that buyer alone.
 
     ``before`` and ``after`` are as in a decision: JSON-typed, decimals as strings; null: no cap. Rows of one
@@ -47,6 +33,7 @@ class SourceChange(models.Model):
         UNDO = "undo", "By undoing a rule"
 
     access_paths: ClassVar = default_seller_paths("source__flow")
+    refusal = "Changes of sources are append-only: they tell what was, whatever stands today."
     source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="changes")
     buyer = models.ForeignKey(Buyer, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     column = models.CharField("what", max_length=20, choices=Column.choices)
@@ -64,20 +51,9 @@ class SourceChange(models.Model):
         Decision, on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
     )
 
-    objects = AppendOnly.as_manager()
-
     class Meta:
         ordering = ("-pk",)
         indexes = (models.Index(fields=["source", "column", "id"], name="change_by_source"),)
 
     def __str__(self) -> str:
         return f"{self.get_column_display()} of {self.source}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Insert only."""
-        if not self._state.adding:
-            raise TypeError(REFUSED)
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> Never:
-        raise TypeError(REFUSED)
