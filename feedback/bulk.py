@@ -16,11 +16,12 @@ from django.db import transaction
 from django.db.models import F, Max, QuerySet
 from django.http import QueryDict
 
-from feedback.bulk_lease import keep, renewed
+from feedback.bulk_lease import keep
 from feedback.desk import Desk, Sheet
 from feedback.edit import payload
 from feedback.filters import matching
 from feedback.intake import intake
+from feedback.leases import renewed
 from feedback.models import BulkChange, BulkLead, Door
 from feedback.schema import compile_schema
 from feedback.submission import Origin, Submission

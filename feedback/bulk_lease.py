@@ -1,39 +1,24 @@
-"""Who works on a bulk change: claimed for a minute at a time, taken over where a worker was killed."""
+"""Who works on a bulk change, and what becomes of one that nobody confirms."""
 
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from contextlib import suppress
 
-from celery import current_app
-from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from kombu.exceptions import KombuError
 
+from feedback import leases
+from feedback.leases import LostLeaseError, renewed
 from feedback.models import BulkChange
 
-LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
 KEEP_DRAFTS = dt.timedelta(days=7)
 Status = BulkChange.Status
-log = logging.getLogger(__name__)
-
-
-class LostLeaseError(Exception):
-    """Another worker has taken the change over; what this one was about to commit is rolled back."""
 
 
 def hint(bulk_id: int) -> None:
-    """Wake the worker once the transaction has committed. The sweeper finds what a lost hint left."""
-    transaction.on_commit(lambda: _send_hint(bulk_id), robust=True)
-
-
-def _send_hint(bulk_id: int) -> None:
-    try:
-        current_app.send_task("feedback.run_bulk", args=[bulk_id])
-    except (KombuError, OSError) as error:
-        log.warning("No hint sent, the sweeper will find the bulk change: %s", error)
+    """Wake the worker once the transaction has committed."""
+    leases.hint("feedback.run_bulk", bulk_id)
 
 
 def waiting(*, now: dt.datetime | None = None) -> list[int]:
@@ -51,17 +36,7 @@ def claim(bulk_id: int) -> BulkChange | None:
 
 def keep(bulk: BulkChange, **columns: object) -> None:
     """Write these columns if the change is still ours, at the place where we left it; else LostLeaseError."""
-    mine = BulkChange.objects.filter(
-        pk=bulk.pk, status=Status.RUNNING, claimed_until=bulk.claimed_until, done=bulk.done
-    )
-    if not mine.update(**columns):
-        raise LostLeaseError
-    bulk.refresh_from_db(fields=list(columns))
-
-
-def renewed() -> dt.datetime:
-    """Until when the lease holds if it is renewed now."""
-    return timezone.now() + LEASE
+    leases.keep(bulk, "done", columns)
 
 
 def finish(bulk: BulkChange, **columns: object) -> None:

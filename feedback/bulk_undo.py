@@ -7,7 +7,8 @@ from collections import Counter
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from feedback.bulk_lease import keep, renewed
+from feedback.bulk_lease import keep
+from feedback.leases import renewed
 from feedback.models import BulkChange, ChangeSet, Door, Feedback, Upload
 from feedback.retract import new_change_set, take_back_events, take_back_ids
 from feedback.submission import Origin

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 from django.db import InterfaceError, OperationalError, transaction
 
 from feedback.bulk import AT_ONCE, set_chunk
-from feedback.bulk_lease import LostLeaseError, claim, fail, finish, hint
+from feedback.bulk_lease import claim, fail, finish, hint
 from feedback.bulk_undo import CHUNK, close, take_back_chunk
+from feedback.leases import LostLeaseError
 from feedback.models import BulkChange
 
 Kind, Status = BulkChange.Kind, BulkChange.Status

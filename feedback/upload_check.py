@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from feedback import mapping, proposals, reader
 from feedback.intake import intake
+from feedback.leases import renewed
 from feedback.models import ProposedMatch, RefusedRow, Upload
 from feedback.present import value_json
 from feedback.reader import Row
@@ -26,7 +27,7 @@ from feedback.schema.clock import iso
 from feedback.schema.ids import read_ids
 from feedback.schema.spec import TIMESTAMP
 from feedback.submission import Receipt, Submission
-from feedback.upload_lease import keep, renewed
+from feedback.upload_lease import keep
 from feedback.upload_rows import Plan, origin_of
 from flows.models import Delivery
 from flows.problems import Problem

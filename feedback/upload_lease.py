@@ -1,4 +1,4 @@
-"""Who works on an upload: claimed for a minute at a time, taken over where a worker was killed."""
+"""Who works on an upload, and what is told when the work has ended."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from feedback import leases
 from feedback.announcements import announce_upload
+from feedback.leases import LEASE, LostLeaseError, renewed
 from feedback.models import Upload
 from feedback.upload_alerts import alert_of_upload
 
-LEASE = dt.timedelta(seconds=60)  # longer than a chunk takes; renewed with each
 GLANCE = 1_000  # rows gone through between two looks at the clock
 T = TypeVar("T")
 Status = Upload.Status
-
-
-class LostLeaseError(Exception):
-    """Another worker has taken the upload over; what this one was about to commit is rolled back."""
 
 
 def waiting(*, now: dt.datetime | None = None) -> list[int]:
@@ -33,29 +30,15 @@ def waiting(*, now: dt.datetime | None = None) -> list[int]:
 def claim(upload_id: int) -> Upload | None:
     """The upload, ours for the length of a lease; None where there is nothing to do or another has it."""
     mine = _unclaimed(timezone.now()).filter(pk=upload_id)
-    lease = timezone.now() + LEASE
-    to_check = mine.filter(status=Status.CHECKING).update(claimed_until=lease)
-    if not to_check and not mine.update(status=Status.RUNNING, claimed_until=lease):
+    to_check = mine.filter(status=Status.CHECKING).update(claimed_until=renewed())
+    if not to_check and not mine.update(status=Status.RUNNING, claimed_until=renewed()):
         return None
     return Upload.objects.select_related("flow", "buyer", "undo").get(pk=upload_id)
 
 
 def keep(upload: Upload, **columns: object) -> None:
     """Write these columns if the upload is still ours, at the row where we left it; else LostLeaseError."""
-    mine = Upload.objects.filter(
-        pk=upload.pk,
-        status=upload.status,
-        claimed_until=upload.claimed_until,
-        rows_done=upload.rows_done,
-    )
-    if not mine.update(**columns):
-        raise LostLeaseError
-    upload.refresh_from_db(fields=list(columns))
-
-
-def renewed() -> dt.datetime:
-    """Until when the lease holds if it is renewed now."""
-    return timezone.now() + LEASE
+    leases.keep(upload, "rows_done", columns)
 
 
 def held(upload: Upload, rows: Iterable[T]) -> Iterator[T]:

@@ -8,21 +8,20 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, BinaryIO, cast
 
-from celery import current_app
 from django.core.files import File
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
-from kombu.exceptions import KombuError
 
-from feedback import reader
+from feedback import leases, reader
 from feedback.intake import intake
+from feedback.leases import LostLeaseError, renewed
 from feedback.models import RefusedRow, Upload
 from feedback.proposals import not_accepted, with_accepted
 from feedback.reader import Row, UnreadableError
 from feedback.retract import take_back
 from feedback.submission import Receipt
 from feedback.upload_check import check_rows
-from feedback.upload_lease import LostLeaseError, claim, fail, finish, keep, renewed
+from feedback.upload_lease import claim, fail, finish, keep
 from feedback.upload_rows import Plan, origin_of
 from flows.models import Flow
 from flows.problems import ProblemError
@@ -64,14 +63,7 @@ def new_upload(actor: Actor, flow: Flow, file: File, **columns: Any) -> Upload: 
 
 def hint(upload_id: int) -> None:
     """Wake the worker once the transaction has committed."""
-    transaction.on_commit(lambda: _send_hint(upload_id), robust=True)
-
-
-def _send_hint(upload_id: int) -> None:
-    try:
-        current_app.send_task("feedback.read_upload", args=[upload_id])
-    except (KombuError, OSError) as error:
-        log.warning("No hint sent, the sweeper will find the upload: %s", error)
+    leases.hint("feedback.read_upload", upload_id)
 
 
 def run(upload_id: int) -> None:

@@ -8,7 +8,7 @@ import json
 import pytest
 from django.utils import timezone
 
-from feedback import bulk, bulk_forms, bulk_lease, bulk_undo, bulk_work, quality, tasks
+from feedback import bulk, bulk_forms, bulk_lease, bulk_undo, bulk_work, leases, quality, tasks
 from feedback.bulk_question import look
 from feedback.desk import Desk
 from feedback.models import BulkChange, BulkLead, ChangeSet, Feedback
@@ -329,7 +329,7 @@ def test_who_has_lost_the_lease_commits_nothing(client, leads, by_worker):
     mine = bulk_lease.claim(draft.pk)
     BulkChange.objects.update(claimed_until=timezone.now() - dt.timedelta(seconds=1))
     assert bulk_lease.claim(draft.pk)
-    with pytest.raises(bulk_lease.LostLeaseError):
+    with pytest.raises(leases.LostLeaseError):
         bulk.set_chunk(mine)
     assert not Feedback.objects.exists()
 

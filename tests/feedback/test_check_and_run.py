@@ -13,7 +13,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedback import tasks, upload_check, upload_lease, upload_rows, upload_steps, uploads
+from feedback import leases, tasks, upload_check, upload_lease, upload_rows, upload_steps, uploads
 from feedback.mapping import EMAIL, PHONE, Mapping
 from feedback.models import ChangeSet, ExternalIdChange, Feedback, ProposedMatch, StaleMark, Upload
 from feedback.proposals import NAMED_TOO, accept_all
@@ -237,7 +237,7 @@ def test_the_lease_is_renewed_while_a_long_file_is_gone_through(begin, leads, mo
     mine = upload_lease.claim(upload.pk)
     monkeypatch.setattr(upload_rows, "contradictions", slow)
     upload_check.check_rows(mine)
-    assert seen[0] > upload_lease.LEASE / 2
+    assert seen[0] > leases.LEASE / 2
     assert Upload.objects.get().status == "checked"
 
 
@@ -247,7 +247,7 @@ def test_a_worker_that_lost_the_lease_in_the_first_pass_stops(begin, leads, monk
     upload_steps.check(upload)
     mine = upload_lease.claim(upload.pk)
     mine.claimed_until = timezone.now()  # it has run out, and the other one has it until later
-    with pytest.raises(upload_lease.LostLeaseError):
+    with pytest.raises(leases.LostLeaseError):
         upload_check.check_rows(mine)
     assert Upload.objects.get().status == "checking"
 

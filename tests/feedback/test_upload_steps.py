@@ -11,8 +11,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback import leases, tasks, tidying, upload_check, upload_lease, upload_steps, uploads
 from feedback import mapping as meaning
-from feedback import tasks, tidying, upload_check, upload_lease, upload_steps, uploads
 from feedback.mapping import EMAIL, PHONE, Mapping
 from feedback.models import (
     ChangeSet,
@@ -318,7 +318,7 @@ def test_a_killed_check_begins_anew(begin, deliver, checked, monkeypatch):
         work(upload)
     monkeypatch.setattr(upload_check, "_look_over", looked)
     assert upload_lease.waiting() == []
-    later = timezone.now() + upload_lease.LEASE + dt.timedelta(seconds=1)
+    later = timezone.now() + leases.LEASE + dt.timedelta(seconds=1)
     assert upload_lease.waiting(now=later) == [upload.pk]
     Upload.objects.update(claimed_until=timezone.now() - dt.timedelta(seconds=1))
     upload = work(upload)

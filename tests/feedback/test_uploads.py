@@ -8,6 +8,7 @@ import io
 from decimal import Decimal
 
 import pytest
+from celery import current_app
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -114,7 +115,7 @@ def test_the_task_is_hinted_once_the_upload_is_committed(
     client, world, monkeypatch, django_capture_on_commit_callbacks
 ):
     sent = []
-    monkeypatch.setattr(uploads.current_app, "send_task", lambda name, args: sent.append((name, args)))
+    monkeypatch.setattr(current_app, "send_task", lambda name, args: sent.append((name, args)))
     file = SimpleUploadedFile("s.csv", SEED.encode())
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/uploads/new/", {"flow": world.flow.public_id, "file": file})
@@ -127,7 +128,7 @@ def test_a_broker_that_is_away_loses_nothing(take, monkeypatch, django_capture_o
     def away(*args, **kwargs):
         raise OSError("no broker")
 
-    monkeypatch.setattr(uploads.current_app, "send_task", away)
+    monkeypatch.setattr(current_app, "send_task", away)
     with django_capture_on_commit_callbacks(execute=True):
         upload = take(SEED, read=False)
     assert upload_lease.waiting() == [upload.pk]
