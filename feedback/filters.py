@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,16 +9,15 @@ import django_filters
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
-from django.utils import timezone
 
 from feedback.desk import Desk
 from feedback.lead_search import found_by
 from flows.models import ConversionStatus, Delivery, Outcome, Source
 from portal.access import visible_to
+from portal.days import FromDayToDay
 from portal.tables import DATE, SearchFilter
 
 NO_OUTCOME, WAITING, GIVEN = "none", "waiting", "given"
-EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)  # dates beyond have no moment on every clock
 Rows = QuerySet[Delivery]
 
 BY_VIEW = ("status", "feedback")  # filters that the views save one: shown where an address has them
@@ -35,12 +33,14 @@ VIEWS: Mapping[str, tuple[str, Callable[[Desk], Q]]] = {
 }
 
 
-class LeadFilter(django_filters.FilterSet):
+class LeadFilter(FromDayToDay, django_filters.FilterSet):
     """Every filter stands in the address. What an agreement hides is neither offered nor searched.
 
     ``show`` is one of `VIEWS`. The page without any filter shows what is due; with one, all that it fits,
     unless the address says otherwise.
     """
+
+    moment = "delivered_at"
 
     show = django_filters.ChoiceFilter(
         choices=[(name, label) for name, (label, _) in VIEWS.items()],
@@ -66,8 +66,8 @@ class LeadFilter(django_filters.FilterSet):
     )
     source = django_filters.ChoiceFilter(method="from_source", label="Source", empty_label="any")
     flow = django_filters.ChoiceFilter(field_name="flow__public_id", label="Flow", empty_label="any")
-    delivered_from = django_filters.DateFilter(method="since", label="Delivered from", widget=DATE)
-    delivered_to = django_filters.DateFilter(method="until", label="Delivered to", widget=DATE)
+    delivered_from = django_filters.DateFilter(method="from_day", label="Delivered from", widget=DATE)
+    delivered_to = django_filters.DateFilter(method="to_day", label="Delivered to", widget=DATE)
 
     class Meta:
         model = Delivery
@@ -111,12 +111,6 @@ class LeadFilter(django_filters.FilterSet):
         named = Source.objects.filter(slug=value, flow__in=self.desk.source_flows)
         return rows.filter(source__in=list(named.values_list("pk", flat=True)))
 
-    def since(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(delivered_at__gte=_midnight(value))
-
-    def until(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(delivered_at__lt=_midnight(value, days=1))
-
     def search(self, rows: Rows, name: str, value: str) -> Rows:
         text = value.strip()
         return found_by(text, rows, self.desk) if text else rows
@@ -138,9 +132,3 @@ def source_choices(desk: Desk) -> list[tuple[str, str]]:
     mine = Delivery.objects.filter(source=OuterRef("pk"), buyer=desk.actor.party_id)
     sources = Source.objects.filter(Exists(mine), flow__in=desk.source_flows).order_by("name", "pk")
     return list({source.slug: (source.slug, source.name) for source in reversed(sources)}.values())[::-1]
-
-
-def _midnight(day: dt.date, days: int = 0) -> dt.datetime:
-    """The beginning of a day in the person's time zone, or of one some days later."""
-    bounded = min(max(day, EARLIEST), LATEST) + dt.timedelta(days=days)
-    return timezone.make_aware(dt.datetime.combine(bounded, dt.time()))

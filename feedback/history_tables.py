@@ -11,7 +11,6 @@ import django_tables2 as tables
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -22,13 +21,13 @@ from feedback.undo_sets import is_undone, under_way, why_not
 from feedback.wording import NOTHING, when
 from flows.models import Delivery
 from portal.access import visible_to
+from portal.days import FromDayToDay
 from portal.formats import number
 from portal.models import User
 from portal.tables import DATE, NumberColumn, SearchFilter, Table
 
 Rows = QuerySet[ChangeSet]
 EMPTY: tuple[Any, ...] = ()  # draw the cell whatever the value
-EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)
 
 
 class HistoryTable(Table):
@@ -94,8 +93,10 @@ def own_people(request: Any) -> QuerySet[User]:
     return visible_to(request.actor, User.objects.order_by("first_name", "username"))
 
 
-class HistoryFilter(django_filters.FilterSet):
+class HistoryFilter(FromDayToDay, django_filters.FilterSet):
     """Every filter stands in the address."""
+
+    moment = "created_at"
 
     q = SearchFilter(method="search", label="Lead id, your own id or request id")
     who = django_filters.ModelChoiceFilter(
@@ -124,14 +125,3 @@ class HistoryFilter(django_filters.FilterSet):
             | Q(upload__in=sets.exclude(upload=None).values("upload"))
             | Q(bulk__in=sets.exclude(bulk=None).values("bulk"))
         )
-
-    def from_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(created_at__gte=_midnight(value))
-
-    def to_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(created_at__lt=_midnight(value) + dt.timedelta(days=1))
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    """The beginning of a day in the person's time zone."""
-    return timezone.make_aware(dt.datetime.combine(min(max(day, EARLIEST), LATEST), dt.time()))

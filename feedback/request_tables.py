@@ -10,7 +10,6 @@ import django_filters
 import django_tables2 as tables
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -19,13 +18,13 @@ from feedback.wording import NOTHING
 from flows.explanations import PROBLEMS
 from flows.models import ApiKey, RequestLog
 from portal.access import visible_to
+from portal.days import FromDayToDay
 from portal.tables import DATE, NumberColumn, SearchFilter, Table
 from portal.templatetags.ui import ago, pill
 
 Rows = QuerySet[RequestLog]
 FLOW = re.compile(r"^/flows/[^/]+/")
 CLASSES = {"ok": (200, 399), "refused": (400, 499), "failed": (500, 599)}
-EARLIEST, LATEST = dt.date(1900, 1, 1), dt.date(9900, 1, 1)
 
 
 def tone_of(call: RequestLog) -> str:
@@ -83,8 +82,10 @@ def own_keys(request: Any) -> QuerySet[ApiKey]:
     return visible_to(request.actor, ApiKey.objects.order_by("name", "pk"))
 
 
-class RequestFilter(django_filters.FilterSet):
+class RequestFilter(FromDayToDay, django_filters.FilterSet):
     """Every filter stands in the address."""
+
+    moment = "at"
 
     lead = SearchFilter(method="of_lead", label="Lead id or your own id")
     key = django_filters.ModelChoiceFilter(
@@ -111,14 +112,3 @@ class RequestFilter(django_filters.FilterSet):
 
     def of_class(self, rows: Rows, name: str, value: str) -> Rows:
         return rows.filter(status__range=CLASSES[value])
-
-    def from_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(at__gte=_midnight(value))
-
-    def to_day(self, rows: Rows, name: str, value: dt.date) -> Rows:
-        return rows.filter(at__lt=_midnight(value) + dt.timedelta(days=1))
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    """The beginning of a day in the person's time zone."""
-    return timezone.make_aware(dt.datetime.combine(min(max(day, EARLIEST), LATEST), dt.time()))
