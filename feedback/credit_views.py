@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.views.decorators.http import require_safe
@@ -20,7 +20,7 @@ from feedback.returns.ledger import sums
 from feedback.schema.clock import iso
 from flows.money import money_text
 from portal.access import BUYERS, SELLERS, ActorRequest, allow, visible_to
-from portal.spreadsheets import Echo, defused
+from portal.spreadsheets import Echo, csv_file, defused
 from portal.tables import TableView
 
 PARTS = ("request__delivery__lead", "request__delivery__flow", "flow", "buyer", "reverses")
@@ -72,10 +72,8 @@ def credit_csv(request: ActorRequest) -> HttpResponseBase:
     found = CreditFilter(request.GET, queryset=rows, request=request)
     entries = found.qs if found.is_valid() else rows.none()
     lines = _lines(entries.order_by("booked_on", "pk").iterator(chunk_size=1000), Viewer(request.actor))
-    answer = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"credits-{request.GET.get('month') or timezone.localdate().isoformat()}.csv"
-    answer["Content-Disposition"] = f'attachment; filename="{name if found.is_valid() else "credits.csv"}"'
-    return answer
+    return csv_file(lines, name if found.is_valid() else "credits.csv")
 
 
 def _lines(entries: Iterable[Credit], viewer: Viewer) -> Iterator[Any]:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
-from django.utils.http import content_disposition_header
 
 from feedback.api import origin_of
 from feedback.models import Upload
@@ -20,6 +19,7 @@ from feedback.upload_rows import refused_file
 from feedback.uploads import receive
 from flows.http import ApiCall, endpoint, json_response, refusal, takes_feedback
 from portal.access import visible_to
+from portal.spreadsheets import csv_file
 
 READ_AS = {"utf-8-sig": "utf-8"}  # encodings by the name that others know
 ASK_AGAIN = {"Retry-After": "1"}
@@ -45,10 +45,7 @@ def get_errors(call: ApiCall, upload_id: str) -> HttpResponseBase:
     upload = _upload(call, upload_id)
     if not upload.rejected:
         raise refusal(404, "not_found", "Not found", "No row of this upload was refused.")
-    name = content_disposition_header(True, f"refused-{upload.filename}") or "attachment"
-    return StreamingHttpResponse(
-        refused_file(upload), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": name}
-    )
+    return csv_file(refused_file(upload), f"refused-{upload.filename}")
 
 
 def post_undo(call: ApiCall, upload_id: str) -> HttpResponse:

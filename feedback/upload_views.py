@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.utils.text import slugify
@@ -27,6 +27,7 @@ from feedback.upload_step_views import STEPS, step_of
 from feedback.upload_steps import begin, words_of
 from flows.models import Flow
 from portal.access import BUYERS, ActorRequest, allow, get_or_404, visible_to
+from portal.spreadsheets import csv_file
 from portal.tables import TableView
 
 SHOWN = 50  # refused rows on the page
@@ -134,11 +135,7 @@ def upload_errors(request: ActorRequest, upload_id: str) -> HttpResponseBase:
     stands = upload.status not in (Upload.Status.DRAFT, Upload.Status.CHECKING)
     if not (upload.rejected and stands):
         raise Http404("No row of this file was refused.")
-    return StreamingHttpResponse(
-        refused_file(upload),
-        content_type="text/csv; charset=utf-8",
-        headers=_as_file(f"refused-{upload.filename}"),
-    )
+    return csv_file(refused_file(upload), f"refused-{upload.filename}")
 
 
 def _upload(request: ActorRequest, upload_id: str) -> Upload:

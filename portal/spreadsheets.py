@@ -1,8 +1,12 @@
-"""Cells that go into a CSV file which somebody will open in a spreadsheet."""
+"""CSV files that somebody will open in a spreadsheet."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
 
 NUMBER = re.compile(r"[-+]?[\d.,]*\d%?", re.ASCII)
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
@@ -18,3 +22,11 @@ class Echo:
 
     def write(self, line: str) -> str:
         return line
+
+
+def csv_file(lines: Iterable[str] | Iterable[bytes], name: str) -> StreamingHttpResponse:
+    """The lines, streamed as a file of that name to keep."""
+    disposition = content_disposition_header(True, name) or "attachment"
+    return StreamingHttpResponse(
+        lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+    )

@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.http import StreamingHttpResponse
 
 from feedback.metrics import MEDIAN_DAYS
-from portal.spreadsheets import FORMULA, Echo
+from portal.spreadsheets import FORMULA, Echo, csv_file
 from reports.scope import Question
 from reports.source_report import COLUMNS, Column, Line, Value
 
@@ -55,10 +55,8 @@ def defused(text: str) -> str:
 def source_csv(lines: Iterable[Line], question: Question) -> StreamingHttpResponse:
     """The source report, in the order of the page, without its sums."""
     period = question.period
-    response = StreamingHttpResponse(_rows(lines, question), content_type="text/csv; charset=utf-8")
     name = f"sources-by-{question.clock}-date-{period.first}-to-{period.last}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_file(_rows(lines, question), name)
 
 
 def _expected(line: Line, question: Question) -> list[str]:

@@ -15,7 +15,7 @@ from django.http import StreamingHttpResponse
 from feedback.metrics import UNITS
 from flows.evidence import Measure
 from flows.models.config import CURRENCY_DECIMALS
-from portal.spreadsheets import Echo
+from portal.spreadsheets import Echo, csv_file
 from reports.exports import defused
 from reports.own_numbers import Line, OwnNumbers
 from reports.words import rounded
@@ -42,10 +42,7 @@ def own_csv(numbers: OwnNumbers, *, by_week: bool) -> StreamingHttpResponse:
     """The lines of the page's table, by source or by week of delivery, without their sum."""
     period, what = numbers.question.period, "weeks" if by_week else "sources"
     rows = _by_week(numbers) if by_week else _by_source(numbers)
-    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    name = f"my-numbers-by-{what}-{period.first}-to-{period.last}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_file(rows, f"my-numbers-by-{what}-{period.first}-to-{period.last}.csv")
 
 
 def _by_source(numbers: OwnNumbers) -> Iterator[Any]:

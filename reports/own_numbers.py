@@ -124,20 +124,27 @@ class OwnNumbers:
         ]
 
     @cached_property
-    def charts(self) -> tuple[Chart, ...]:
-        currency = self.question.currency
-        money = [charts.money_chart(self.weeks, currency, "revenue", "Revenue per week of delivery")]
+    def charts(self) -> list[tuple[Chart, str]]:
+        """Each with what it shows beside its line."""
+        weeks, currency = self.weeks, self.question.currency
+        revenue = charts.money_chart(weeks, currency, "revenue", "Revenue per week of delivery")
+        made = [
+            (charts.conversion_chart(weeks, ()), "Of all leads. Band: 95 % interval. Grey: still maturing."),
+            (charts.contact_chart(weeks), "Of leads with feedback. Band: 95 % interval."),
+            (revenue, f"In {currency}. Grey: will still grow."),
+        ]
         if not self.unpriced:
-            net = [
-                replace(week, totals=replace(week.totals, cost=line.measure("cost").value or NOTHING))
-                for week, line in reversed(self.week_lines)
-            ]
-            money.append(charts.money_chart(net, currency, "cost", "Spend per week of delivery"))
-        return (
-            charts.conversion_chart(self.weeks, ()),
-            charts.contact_chart(self.weeks),
-            *money,
-        )
+            spend = charts.money_chart(self._net_weeks, currency, "cost", "Spend per week of delivery")
+            made.append((spend, f"In {currency}."))
+        return made
+
+    @property
+    def _net_weeks(self) -> list[Week]:
+        """The weeks, with what was really paid as their cost."""
+        return [
+            replace(week, totals=replace(week.totals, cost=line.measure("cost").value or NOTHING))
+            for week, line in reversed(self.week_lines)
+        ]
 
     @cached_property
     def compliance(self) -> list[Kept]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -15,14 +14,12 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    StreamingHttpResponse,
 )
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.http import content_disposition_header
 
 from flows.admin.suppression_forms import EntryForm, ImportForm, ListForm
 from flows.models import SuppressionEntry, SuppressionList
@@ -31,6 +28,7 @@ from flows.suppression_files import Imported, import_values, list_csv, refused_c
 from portal.capped import CappedCount, capped
 from portal.object_actions import ObjectAction
 from portal.scoped_admin import ScopedModelAdmin, actor_of_request
+from portal.spreadsheets import csv_file
 
 MOST_SHOWN = 50
 GONE = "may be bought again from now on"
@@ -48,13 +46,6 @@ def _said(found: Imported) -> str:
     if found.untimed:
         said += f" {found.untimed:,} with a time that cannot be read: write 2026-11-05 or 2026-11-05T14:00."
     return said
-
-
-def _as_file(lines: Iterable[str], name: str) -> StreamingHttpResponse:
-    disposition = content_disposition_header(True, name) or "attachment"
-    return StreamingHttpResponse(
-        lines, content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
-    )
 
 
 @admin.register(SuppressionList)
@@ -119,7 +110,7 @@ class SuppressionListAdmin(ScopedModelAdmin[SuppressionList]):
         if request.method == "POST" and form.is_valid():
             found = self._read(form, row)
         if found and form.cleaned_data["do"] == "refused":
-            return _as_file(refused_csv(found.refused), f"refused-{row.slug}.csv")
+            return csv_file(refused_csv(found.refused), f"refused-{row.slug}.csv")
         if found and form.cleaned_data["do"] == "add":
             self.log_change(request, row, f"Imported {found.added:,} values from a file")
             self.message_user(request, f"{_said(found)}", messages.SUCCESS)
@@ -147,7 +138,7 @@ class SuppressionListAdmin(ScopedModelAdmin[SuppressionList]):
         """What stands on the list, as a file."""
         row = self._row(request, object_id)
         self.log_change(request, row, "Exported as a file")
-        return _as_file(list_csv(row), f"{row.slug}.csv")
+        return csv_file(list_csv(row), f"{row.slug}.csv")
 
     def _row(self, request: HttpRequest, object_id: int) -> SuppressionList:
         row = self.get_object(request, str(object_id))
