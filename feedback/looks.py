@@ -80,11 +80,8 @@ class Look:
 
     def numbers(self, rule: Rule, seen: Seen) -> dict[str, Any]:
         """The finding's numbers, and whose they are."""
-        left_out = sorted(buyer.name for buyer in rule.excluded_buyers.all())
-        return {
-            **seen.finding.numbers(),
-            **({"buyer": seen.buyer.name} if seen.buyer else {"without": left_out} if left_out else {}),
-        }
+        left_out = {buyer.pk: buyer.name for buyer in rule.excluded_buyers.all()}
+        return {**seen.finding.numbers(), **whose(seen.buyer, left_out)}
 
     def _counted(self, rule: Rule, seen: Seen) -> dict[str, Any]:
         """What was counted of each day, as `judgement.by_day` gives it."""
@@ -178,6 +175,13 @@ def today_of(flow: Flow, now: dt.datetime) -> dt.date:
 def _asks_who(rule: Rule) -> bool:
     """Whether the rule must tell one buyer from another."""
     return rule.scope == Rule.Scope.SOURCE_BUYER or rule.equal_buyers or bool(rule.excluded_buyers.all())
+
+
+def whose(buyer: Buyer | None, left_out: Mapping[int, str]) -> dict[str, Any]:
+    """Whose the numbers of a finding are: one buyer's, or all buyers' but those left out, by key and name."""
+    if buyer:
+        return {"buyer": buyer.name}
+    return {"without": sorted(left_out.values()), "without_ids": sorted(left_out)} if left_out else {}
 
 
 def _parts(rule: Rule, totals: Mapping[int, Totals]) -> Iterator[tuple[int | None, Mapping[int, Totals]]]:

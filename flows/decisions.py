@@ -171,7 +171,7 @@ def _is_new(rule: Rule, last: Decision, target: Target) -> bool:
     acts = not target.numbers.get("cleared") and not last.numbers.get("cleared")
     return (
         grounds.has_news(target.numbers, last.numbers)
-        or (acts and (last.action, last.params) != (rule.action, rule.params))
+        or (acts and not grounds.does_the_same(rule, last))
         or bool(told and told.resolved_at)
     )
 

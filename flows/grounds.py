@@ -10,6 +10,8 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from flows import actions
+from flows.actions.base import BadRule
 from flows.models import Decision, Rule
 
 Numbers = Mapping[str, Any]
@@ -26,10 +28,10 @@ def has_news(found: Numbers, last: Numbers) -> bool:
     """Whether a rule may decide on what it found now, after what its last decision there was taken on.
 
     It may where a day that counts now did not count then, or counted otherwise: leads came in or matured, or
-    something else was said of earlier ones. That leads leave the window is nothing new, though the numbers
-    change with it: all that is left has been decided on. It also may where the condition itself turned, from
-    holding to cleared or back, where the rule's terms are others now, and after a suggestion that the rule
-    took back, as nothing was done on it and nobody has answered it.
+    something else was said of earlier ones, also that of a day nothing counts any more. That leads leave the
+    window is nothing new, though the numbers change with it: all that is left has been decided on. It also may
+    where the condition itself turned, from holding to cleared or back, where the rule's terms are others now,
+    and after a suggestion that the rule took back, as nothing was done on it and nobody has answered it.
     """
     if was_withdrawn(last) or bool(found.get("cleared")) != bool(last.get("cleared")):
         return True
@@ -37,7 +39,9 @@ def has_news(found: Numbers, last: Numbers) -> bool:
         return True
     if "days" not in last:  # a decision from before the days were kept
         return (found.get("value"), found.get("count")) != (last.get("value"), last.get("count"))
-    return any(last["days"].get(day) != counted for day, counted in found.get("days", {}).items())
+    then, now = last["days"], found.get("days", {})
+    gone = (day for day in then if found.get("from", "") <= day <= found.get("to", "") and day not in now)
+    return any(then.get(day) != counted for day, counted in now.items()) or any(gone)
 
 
 def was_withdrawn(numbers: Numbers) -> str:
@@ -53,7 +57,7 @@ def terms(numbers: Numbers) -> Terms:
         **{name: numbers.get(name) for name in _TERMS},
         "evidence": numbers.get("evidence", Rule.Evidence.POINT.value),
         "equal_buyers": "equal_buyers" in numbers,
-        "without": list(numbers.get("without", ())),
+        "without": list(numbers.get("without_ids", ())),
     }
 
 
@@ -67,7 +71,7 @@ def terms_of(rule: Rule) -> Terms:
         "threshold": None if rule.threshold is None else round(float(rule.threshold), 6),
         "evidence": rule.evidence,
         "equal_buyers": rule.equal_buyers,
-        "without": [] if pairs else sorted(buyer.name for buyer in rule.excluded_buyers.all()),
+        "without": [] if pairs else sorted(_left_out(rule)),
     }
 
 
@@ -84,7 +88,18 @@ def is_as_decided(rule: Rule, decision: Decision) -> bool:
         return False
     if decision.numbers.get("cleared"):
         return rule.on_clear == Rule.OnClear.REVERSE
-    return (decision.action, decision.params) == (rule.action, rule.params)
+    return does_the_same(rule, decision)
+
+
+def does_the_same(rule: Rule, decision: Decision) -> bool:
+    """Whether the rule as it stands does what it did then, however its parameters are written (20, "20")."""
+    if decision.action != rule.action:
+        return False
+    try:
+        clean = actions.get(rule.action).clean
+        return clean(decision.params) == clean(rule.params)
+    except BadRule:
+        return bool(decision.params == rule.params)
 
 
 def _left_out(rule: Rule) -> Collection[int]:

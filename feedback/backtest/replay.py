@@ -16,7 +16,7 @@ from feedback.backtest.ledger import Ledger, Said, Sold
 from feedback.backtest.past import Past
 from feedback.backtest.result import Backtest, Firing, Nearest
 from feedback.judgement import by_day, is_over, judge, needs_scores
-from feedback.looks import condition_of
+from feedback.looks import condition_of, whose
 from feedback.metrics import Totals
 from flows import decisions, grounds, reasons
 from flows.actions.base import Change, Target
@@ -196,9 +196,8 @@ class _Replay:
         return decisions.headline(decision)
 
     def _numbers(self, finding: Finding, buyer_id: int | None) -> dict[str, Any]:
-        left_out = sorted(self.past.left_out.values())
-        whose = {"buyer": self.past.buyers[buyer_id].name} if buyer_id else {}
-        return {**finding.numbers(), **(whose or ({"without": left_out} if left_out else {}))}
+        buyer = self.past.buyers[buyer_id] if buyer_id else None
+        return {**finding.numbers(), **whose(buyer, self.past.left_out)}
 
     def _counted(self, finding: Finding, source: Source, buyer_id: int | None) -> dict[str, Any]:
         days = self.ledger.days(source.pk, *finding.condition.days(finding.today))

@@ -7,8 +7,11 @@ from decimal import Decimal
 import pytest
 
 from feedback.daily import rule_daily
+from flows import decisions
 from flows.models import Bonus, Decision, Rule, Source
+from flows.suggestions import why_void
 from tests.admin_pages import filled, url
+from tests.feedback.test_rule_alerts import save
 
 STEP = {
     "comparison": "above",
@@ -284,3 +287,62 @@ def test_saving_the_rules_page_unchanged_frees_nothing(desk, owner):
     assert owner.post(address, filled(owner, address)).status_code == 302
     days_go_by(desk, 2)
     assert len(desk.decisions()) == 1
+
+
+def test_a_rule_that_is_called_otherwise_has_decided_all_the_same(desk, owner):
+    """The form writes 20 as "20": the same step."""
+    Source.objects.update(daily_cap=100)
+    rule = desk.rule(**STEP)
+    desk.hear(30, quality_score=5)
+    days_go_by(desk, 3)
+    assert desk.stands()[1] == 120
+    save(owner, rule, name="Another name")
+    days_go_by(desk, 3)
+    assert desk.stands()[1] == 120
+
+
+def test_a_new_name_withdraws_no_suggestion(desk, owner):
+    Source.objects.update(daily_cap=100)
+    rule = desk.rule(**STEP, mode="suggest")
+    desk.hear(30, quality_score=5)
+    save(owner, rule, name="Another name")
+    assert [(each.status, each.numbers.get("withdrawn")) for each in desk.decisions()] == [
+        ("suggested", None)
+    ]
+
+
+def test_a_buyer_who_is_left_out_may_be_called_otherwise(desk):
+    Source.objects.update(daily_cap=100)
+    second = desk.other_buyer("Second")
+    desk.rule(**STEP, excluded=[second])
+    desk.hear(30, quality_score=5)
+    days_go_by(desk, 3)
+    second.name = "Zweiter"
+    second.save()
+    days_go_by(desk, 3)
+    assert desk.stands()[1] == 120
+
+
+def test_a_buyer_called_otherwise_voids_no_suggestion(desk):
+    second = desk.other_buyer("Second")
+    desk.rule(mode="suggest", excluded=[second])
+    desk.hear(10, quality_score=1)
+    second.name = "Zweiter"
+    second.save()
+    (decision,) = desk.decisions()
+    assert why_void(Decision.objects.get(pk=decision.pk)) == ""
+
+
+def test_what_no_longer_counts_within_the_window_is_news(desk, world):
+    """The good day's scores are cleared: the number is worse than the one that a person undid a pause on."""
+    desk.rule(min_count=5)
+    good = desk.deliver(5, days_ago=3)
+    desk.report(good, quality_score=4)
+    desk.report(desk.deliver(10, days_ago=1), quality_score=1)
+    desk.recompute()
+    (decision,) = desk.decisions()
+    decisions.undo(decision, user=world.owner)
+    desk.later(hours=30)
+    desk.report(good, quality_score=None)
+    desk.recompute()
+    assert statuses(desk) == ["undone", "applied"]
