@@ -3,8 +3,8 @@
 const PARAMS = {
   step_cap: ["percentage", "min", "max"],
   set_price_adjustment: ["value"],
-  suppress_contact: ["list"],
-  suppress_source: ["list"],
+  suppress_contact: ["list", "expires_days"],
+  suppress_source: ["list", "expires_days"],
   bonus: ["amount"],
   alert: ["level", "message"],
 };

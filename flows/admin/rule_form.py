@@ -23,8 +23,8 @@ PARAMS: dict[str, tuple[str, ...]] = {
     "resume_source": (),
     "step_cap": ("percentage", "min", "max"),
     "set_price_adjustment": ("value",),
-    "suppress_contact": ("list",),
-    "suppress_source": ("list",),
+    "suppress_contact": ("list", "expires_days"),
+    "suppress_source": ("list", "expires_days"),
     "bonus": ("amount",),
     "alert": ("level", "message"),
 }
@@ -83,6 +83,13 @@ class RuleForm(ScopedForm[Rule]):
     )
     param_list = forms.ModelChoiceField(
         SuppressionList.objects.none(), required=False, label="List", to_field_name="slug"
+    )
+    param_expires_days = forms.IntegerField(
+        required=False,
+        label="For how many days",
+        min_value=1,
+        max_value=3650,
+        help_text="From then on it may be bought again. Empty: it stays on the list.",
     )
     param_amount = forms.DecimalField(
         required=False,

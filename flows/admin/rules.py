@@ -48,7 +48,8 @@ class ActionFilter(admin.SimpleListFilter):
 def shown_params(action: str, params: dict[str, Any]) -> str:
     """An action's parameters in words: "by 20 %, between 1 and 500 a day"."""
     if "list" in params:
-        return f"“{params['list']}”"
+        days = params.get("expires_days")
+        return f"“{params['list']}”" + (f", for {days:,} days" if days else "")
     if "amount" in params:
         return f"of {params['amount']}"
     if action == "set_price_adjustment":
