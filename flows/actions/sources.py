@@ -21,6 +21,7 @@ class SourceAction(Action):
     """Sets ``columns`` of the source; undoing and reversing set back what stood before."""
 
     columns: ClassVar[tuple[str, ...]]
+    bears_on: ClassVar[tuple[str, ...]] = ()  # further columns by which an undo would mean something else
 
     @abstractmethod
     def wanted(self, row: Holder, params: Params, reason: str) -> State | None:
@@ -56,11 +57,11 @@ class SourceAction(Action):
         changed_by_undo(decision, stands)
 
     def in_the_way(self, decision: Decision) -> Changed | None:
-        return self._changed([decision])[0]
+        return self._changed([decision], self.bears_on)[0]
 
-    def _changed(self, decisions: Sequence[Decision]) -> list[Changed | None]:
+    def _changed(self, decisions: Sequence[Decision], bears_on: tuple[str, ...] = ()) -> list[Changed | None]:
         """For each decision what has changed its columns since, though they may stand as it left them."""
-        later = since(decisions, self.columns)
+        later = since(decisions, (*self.columns, *bears_on))
         found: list[Changed | None] = []
         for row, decision in zip(self.holders(decisions), decisions, strict=True):
             stands, changes = state_of(row, self.columns), later.get(decision.pk, [])
@@ -126,6 +127,7 @@ class SetPriceAdjustment(SourceAction):
 
     name, label = "set_price_adjustment", "Set the price adjustment"
     columns = ("price_adjustment",)
+    bears_on = ("base_price",)
     reverse_name = "set_price_adjustment"
 
     def clean(self, params: Params) -> Params:

@@ -10,7 +10,7 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import decisions
+from flows import actions, decisions
 from flows.actions.base import Changed, Target
 from flows.models import Decision, Rule, Source, SourceBuyer, SourceChange
 from flows.source_changes import standing
@@ -166,6 +166,20 @@ def test_status_and_price_likewise(world, column):
         decisions.undo(decision, user=world.owner)
     assert len(changed.value.since) == 2
     assert decision.after == changed.value.stands
+
+
+def test_another_base_price_is_asked_about_where_a_price_is_undone(world):
+    """The factor stands as the rule left it; what it makes of the price does not. A reversal goes on."""
+    decision = decide(world, "set_price_adjustment", {"value": "0.8"})
+    edit(world, base_price=Decimal(99))
+    with pytest.raises(Changed) as changed:
+        decisions.undo(decision, user=world.owner)
+    assert [each.column for each in changed.value.since] == ["base_price"]
+    (planned,) = actions.get("set_price_adjustment").plan_reverse([decisions.lock(decision)], ["cleared"])
+    assert not isinstance(planned, Changed)
+    decisions.undo(decision, user=world.owner, force=True)
+    source = Source.objects.get(pk=world.source.pk)
+    assert (source.price_adjustment, source.base_price) == (1, 99)
 
 
 def test_a_source_paused_for_one_buyer_likewise(world):
