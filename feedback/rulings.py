@@ -182,7 +182,8 @@ def _failed(rule: Rule, error: Exception, now: dt.datetime) -> None:
 
 
 def _works(rule: Rule, now: dt.datetime) -> None:
-    if rule.error:
+    """What failed works again once it could be done, not where there was nothing to do."""
+    if rule.error and actions.get(rule.action).ready(rule):
         Rule.objects.filter(pk=rule.pk).update(error="")
         conditions.clear(
             rule.flow.seller_id, rule_changes.failing(rule), now=now, why="It is carried out again."

@@ -29,9 +29,9 @@ def has_news(found: Numbers, last: Numbers) -> bool:
 
     It may where a day that counts now did not count then, or counted otherwise: leads came in or matured, or
     something else was said of earlier ones, also that of a day nothing counts any more. That leads leave the
-    window is nothing new, though the numbers change with it: all that is left has been decided on. It also may
-    where the condition itself turned, from holding to cleared or back, where the rule's terms are others now,
-    and after a suggestion that the rule took back, as nothing was done on it and nobody has answered it.
+    window is nothing new, though the numbers change with it: all that is left has been decided on. It may
+    also where the condition itself turned, from holding to cleared or back, where the rule's terms are others
+    now, and after a suggestion that the rule took back, as nothing was done on it and nobody has answered it.
     """
     if was_withdrawn(last) or bool(found.get("cleared")) != bool(last.get("cleared")):
         return True

@@ -89,6 +89,10 @@ class Action(ABC):
         """BadRule where the rule's parameters are wrong, by themselves or for its flow."""
         self.clean(rule.params if isinstance(rule.params, dict) else {})
 
+    def ready(self, rule: Rule) -> bool:
+        """Whether what it needs is there: asked of a rule that failed, before it is said to work again."""
+        return True
+
     def is_about_source(self, target: Target) -> bool:
         """Whether it is done once for the source, with a cool-down, not for each delivery."""
         return self.per_source

@@ -13,7 +13,7 @@ from flows.actions.base import Action, BadRule, CannotUndo, Change, Changed, Par
 from flows.actions.entries import Entry, note, outlasts, over, own_list, replace, rows_of
 from flows.actions.made import Made, end_of, entries_of, made_by, take_back
 from flows.contact_events import announce_decisions
-from flows.models import Alert, Decision, Rule, SuppressionEntry
+from flows.models import Alert, Decision, Rule, SuppressionEntry, SuppressionList
 from flows.suppression import source_value
 
 Kind = SuppressionEntry.Kind
@@ -43,6 +43,10 @@ class ListAction(Action):
         ):
             raise BadRule("“expires_days” must be a whole number from 1 to 3650.", "expires_days")
         return {"list": slug} | ({"expires_days": days} if days else {})
+
+    def ready(self, rule: Rule) -> bool:
+        slug = self.clean(rule.params)["list"]
+        return SuppressionList.objects.filter(seller=rule.flow.seller_id, slug=slug).exists()
 
     def plan(self, rule: Rule, targets: Sequence[Target], params: Params) -> list[Change | None]:
         wanted = [self.entries_of(target) for target in targets]

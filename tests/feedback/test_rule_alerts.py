@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from feedback.daily import rule_daily
-from flows.models import Alert, OutboxMessage, Rule
+from flows.models import Alert, OutboxMessage, Rule, SuppressionList
 from tests import factories as make
 from tests.admin_pages import filled, url
 
@@ -282,3 +282,46 @@ def test_queries_do_not_grow_with_what_is_told_and_ended(desk):
     assert len(titles()) == 6
     assert statements([desk.source], 5) == statements(many, 5)
     assert len(titles()) == 12
+
+
+def test_a_rule_that_fails_is_told_once_though_it_has_nothing_to_do_in_between(desk):
+    """Its list is not there: that stands, whatever the next lead brings."""
+    desk.rule(
+        trigger="feedback",
+        outcome="returned",
+        metric="",
+        comparison="",
+        threshold=None,
+        action="suppress_contact",
+        params={"list": "gone"},
+    )
+    for _ in range(3):
+        desk.hear(1, outcome="returned")
+        desk.later(minutes=5)
+        desk.hear(1, outcome="contacted")
+        desk.later(minutes=5)
+    (failing,) = Alert.objects.all()
+    assert failing.lasts
+    SuppressionList.objects.create(seller=desk.flow.seller, slug="gone", name="Gone")
+    desk.hear(1, outcome="contacted")
+    failing.refresh_from_db()
+    assert failing.resolution.body == "It is carried out again."
+
+
+def test_a_saved_rule_keeps_for_how_long_it_suppresses(desk, owner):
+    SuppressionList.objects.create(seller=desk.flow.seller, slug="mine", name="Mine")
+    rule = desk.rule(
+        trigger="feedback",
+        outcome="returned",
+        metric="",
+        comparison="",
+        threshold=None,
+        action="suppress_contact",
+        params={"list": "mine", "expires_days": 30},
+    )
+    save(owner, rule, name="Another name")
+    rule.refresh_from_db()
+    assert rule.params == {"list": "mine", "expires_days": 30}
+    save(owner, rule, param_expires_days="")
+    rule.refresh_from_db()
+    assert rule.params == {"list": "mine"}
