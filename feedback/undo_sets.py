@@ -17,11 +17,12 @@ from django.utils import timezone
 from feedback import undo as undo_of_upload
 from feedback.bulk_undo import ask
 from feedback.bulk_work import start
-from feedback.models import BulkChange, ChangeSet, Feedback, Upload
+from feedback.models import BulkChange, ChangeSet, Feedback, ReturnRequest, Upload
 from feedback.retract import TakenBack, new_change_set, preview, take_back
 from feedback.submission import Origin
 from flows.problems import Problem, ProblemError
 from portal.access import Actor, Role
+from portal.models import Membership
 
 AT_ONCE = 500  # events that a preview goes through
 NOT_THEIRS = "Only who made this change, or a manager of your company, can undo it."
@@ -52,7 +53,9 @@ def heads(rows: Rows) -> Rows:
 
 def with_all(rows: Rows) -> Rows:
     """With what `why_not` and a line of History look at: no query more for each row."""
-    return rows.select_related(
+    settled = ReturnRequest.objects.filter(feedback__change_set=OuterRef("pk"))
+    of_seller = Membership.objects.filter(user=OuterRef("user"), seller=OuterRef("flow__seller"))
+    return rows.annotate(by_seller=Exists(settled) | Exists(of_seller)).select_related(
         *("flow", "user", "api_key", "bulk__upload", "undoes", "reverses__reverses", "undo_job__user"),
         *("undo__user", "undo__api_key", "upload__undo__user", "upload__undo__api_key"),
     )
@@ -75,11 +78,13 @@ def may_undo(actor: Actor, done: ChangeSet | Upload) -> bool:
 
 
 def why_not(actor: Actor, head: ChangeSet, *, now: dt.datetime | None = None) -> str:
-    """Why this cannot be undone by this person now, as a sentence; "" if it can."""
+    """Why this (a row of `with_all`) cannot be undone by this person now, as a sentence; "" if it can."""
     if under_way(head):
         return "It is still under way. Undo it once it is done."
     if is_undone(head):
         return "It is undone already. That undo has a line of its own here, and can be undone in turn."
+    if head.by_seller:  # type: ignore[attr-defined]  # annotated
+        return "The seller decided this on a return. Write to them on the return’s page."
     if not may_undo(actor, head):
         return NOT_THEIRS
     if head.created_at < (now or timezone.now()) - UNDO_FOR:

@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils.timezone import now
 
 from feedback.intake import intake
-from feedback.models import Credit, Door, Feedback, ReturnMessage, ReturnRequest
+from feedback.models import ChangeSet, Credit, Door, Feedback, ReturnMessage, ReturnRequest
 from feedback.quality import recompute
 from feedback.returns.decide import decide, reopen, replace_by, withdraw
 from feedback.returns.ledger import sums
@@ -342,6 +342,28 @@ def test_a_decision_is_taken_back_whole(world):
     assert sums(Credit.objects.all()) == {"USD": Decimal(20)}
     world.delivery.refresh_from_db()
     assert world.delivery.outcome == "returned"
+    all_is_well()
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_buyer_undoes_no_decision_of_the_seller(world, as_user, at_once):
+    """Neither an approval, by a person or as agreed, nor that one was taken back."""
+    takes_returns(world, return_auto_reasons=[REASON] if at_once else [])
+    request = requested(world)
+    if not at_once:
+        decided(world, request)
+    client = as_user(world.manager)
+    refused = "The seller decided this on a return"
+    approval = ChangeSet.objects.get()
+    assert refused in client.get(f"/history/{approval.public_id}/").content.decode()
+    client.post(f"/history/{approval.public_id}/undo/")
+    assert not Feedback.objects.filter(retracts__isnull=False).exists()
+    request.refresh_from_db()
+    reopen(request, request.version, world.actor(world.owner), note="Wrong lead.")
+    back = ChangeSet.objects.latest("pk")
+    assert refused in client.get(f"/history/{back.public_id}/").content.decode()
+    client.post(f"/history/{back.public_id}/undo/")
+    assert Feedback.objects.filter(retracts__isnull=False).count() == 1
     all_is_well()
 
 
