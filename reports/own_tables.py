@@ -150,4 +150,4 @@ def compliance_rows(numbers: OwnNumbers) -> list[Compliance]:
 
 
 def _waiting(flow_id: str) -> str:
-    return f"{reverse('lead-list')}?{urlencode({'feedback': 'waiting', 'flow': flow_id})}"
+    return f"{reverse('lead-list')}?{urlencode({'show': 'due', 'flow': flow_id})}"

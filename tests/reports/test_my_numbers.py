@@ -220,7 +220,7 @@ def test_overdue_leads_are_counted_and_linked(world, as_user):
     learn([*sell(world.source, world.buyer, days=3, count=2), *sell(world.source, world.buyer, days=0)])
     response = as_user(world.agent).get("/numbers/")
     text = response.content.decode()
-    assert f"/leads/?feedback=waiting&amp;flow={world.flow.public_id}" in text
+    assert f"/leads/?show=due&amp;flow={world.flow.public_id}" in text
     assert "2 overdue leads" in words(text)
 
 
