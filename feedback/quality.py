@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import logging
 import operator
 from collections import defaultdict
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from feedback import ailing
 from feedback.cells import cells_from
 from feedback.metrics import COLUMNS
 from feedback.models import SourceDay, StaleMark
@@ -18,6 +20,7 @@ from feedback.rulings import rule_on
 from flows.locks import locked
 from flows.models import Delivery, Source
 
+log = logging.getLogger(__name__)
 SOURCES_A_PASS = 200  # keeps the locks few and the statements short
 Days = dict[int, set[dt.date]]  # source → the days to recompute
 
@@ -28,23 +31,51 @@ def recompute(*, now: dt.datetime | None = None, limit: int = 1000) -> int:
     Claims the marks, recomputes their cells from the deliveries, evaluates the rules, runs their actions and
     deletes the marks, or, whatever goes wrong in between, does nothing at all. Several workers may run
     at once: each claims other marks, and a source is in one worker's hands at a time, so that the last to
-    write a cell has seen every delivery that was committed before.
+    write a cell has seen every delivery that was committed before. Where that fails each source is tried by
+    itself, so that one that ails holds up no other (`feedback.ailing`).
     """
-    if not StaleMark.objects.exists():  # spares SQLite a write transaction every other second
+    due = ailing.due(StaleMark.objects.order_by("pk"), now or timezone.now())
+    if not due.exists():  # spares SQLite a write transaction every other second
         return 0
+    try:
+        return _pass(due, now, limit)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("A pass over several sources failed; each is tried by itself.")
+    return sum(_by_itself(due, source_id, now, limit) for source_id in _sources_of(list(due[:limit])))
+
+
+def _pass(due: QuerySet[StaleMark], now: dt.datetime | None, limit: int) -> int:
     with transaction.atomic():
-        marks = _claim(limit)
+        marks = _claim(due, limit)
         if marks:
             _work(marks, now)
             StaleMark.objects.filter(pk__in=[mark.pk for mark in marks]).delete()
     return len(marks)
 
 
-def _claim(limit: int) -> list[StaleMark]:
+def _by_itself(due: QuerySet[StaleMark], source_id: int, now: dt.datetime | None, limit: int) -> int:
+    """One source's marks; where that fails they are held. → how many were done, or held."""
+    mine = due.filter(source=source_id)
+    try:
+        return _pass(mine, now, limit)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("Source %s cannot be recomputed.", source_id)
+        return ailing.hold(source_id, error, now=now or timezone.now())
+
+
+def _claim(due: QuerySet[StaleMark], limit: int) -> list[StaleMark]:
     """The oldest marks that no other worker holds."""
-    claimed = list(locked(StaleMark.objects.order_by("pk"), skip_locked=True)[:limit])
-    chosen = set(list(dict.fromkeys(mark.source_id for mark in claimed))[:SOURCES_A_PASS])
+    claimed = list(locked(due, skip_locked=True)[:limit])
+    chosen = set(_sources_of(claimed)[:SOURCES_A_PASS])
     return [mark for mark in claimed if mark.source_id in chosen]
+
+
+def _sources_of(marks: list[StaleMark]) -> list[int]:
+    return list(dict.fromkeys(mark.source_id for mark in marks))
 
 
 def _work(marks: list[StaleMark], at: dt.datetime | None) -> None:
@@ -57,6 +88,8 @@ def _work(marks: list[StaleMark], at: dt.datetime | None) -> None:
     _recompute_cells(days, now)
     delivery_ids = {mark.delivery_id for mark in marks}
     rule_on(sources, delivery_ids, evaluation=str(max(mark.pk for mark in marks)), now=now)
+    ailed = {mark.source_id for mark in marks if mark.attempts}
+    ailing.recovered([source for source in sources if source.pk in ailed], now=now)
 
 
 def _recompute_cells(days: Days, now: dt.datetime) -> None:

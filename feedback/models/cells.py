@@ -18,12 +18,23 @@ class StaleMark(models.Model):
     Marks are only ever inserted, and deleted by the worker that has done their work; two marks on one
     cell are two rows. A unique row per cell would lose news: an insert that finds the row leaves it to a
     worker that may already have read the cell.
+
+    Where the work of a source fails, its marks count the attempts and are held for longer each time.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE)
     source = models.ForeignKey(Source, on_delete=models.CASCADE)
     day = models.DateField()
     marked_at = models.DateTimeField(default=now)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    held_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=["source", "held_until"], name="mark_held", condition=models.Q(attempts__gt=0)
+            ),
+        )
 
 
 class SourceDay(models.Model):
