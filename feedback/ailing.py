@@ -56,7 +56,7 @@ def _alert(source: Source, error: Exception, now: dt.datetime) -> Alert:
         source=source,
         level=Alert.Level.BAD,
         title=f"The numbers of {source} are not up to date"[:160],
-        body=f"Working them out failed {MANY} times ({type(error).__name__}). Feedback is recorded all the same, "
+        body=f"Working them out failed {MANY} times ({type(error).__name__}). Feedback is kept all the same, "
         "and it is tried again every hour. Ask whoever runs this installation for the worker's log.",
         created_at=now,
     )
