@@ -22,14 +22,15 @@ def failing(rule: Rule) -> str:
     return f"rule-fails:{rule.pk}"
 
 
-def hold_still(rule: Rule) -> None:
-    """Let nothing be decided on the rule's flow until the transaction ends. Before the rule's row is written.
+def hold_still(*rules: Rule) -> None:
+    """Let nothing be decided on the rules' flows until the transaction ends. Before a rule's row is written.
 
     Who decides by a rule reads it with the sources locked (`feedback.quality`). So whatever was decided by
     the rule as it was is to be seen from here on, and the next to decide reads it as it is then. Workers lock
-    in the same order: the sources, then a rule's row.
+    in the same order: the sources of all flows by their keys, then a rule's row.
     """
-    list(locked(Source.objects.filter(flow=rule.flow_id).order_by("pk")).values_list("pk", flat=True))
+    flows = {rule.flow_id for rule in rules}
+    list(locked(Source.objects.filter(flow__in=flows).order_by("pk")).values_list("pk", flat=True))
 
 
 def settle(rule: Rule, *, now: dt.datetime | None = None) -> None:

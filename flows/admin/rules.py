@@ -179,7 +179,9 @@ class RuleAdmin(TriedRules):
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Rule]) -> None:
-        for rule in queryset.select_related("flow"):
+        rules = list(queryset.select_related("flow"))
+        rule_changes.hold_still(*rules)
+        for rule in rules:
             rule_changes.end(rule)
         super().delete_queryset(request, queryset)
 
