@@ -16,7 +16,7 @@ run: $(VENV)/run.lock ## serve Leadloop with its demo world (PORT=8000); Ctrl-C 
 	@$(PY) manage.py up --check-only --port $(PORT)
 	@$(PY) manage.py collectstatic --noinput --verbosity 0
 	@$(PY) manage.py migrate --verbosity 0
-	@$(PY) manage.py seed_demo
+	@LEADLOOP_BASE_URL=$${LEADLOOP_BASE_URL:-http://127.0.0.1:$(PORT)} $(PY) manage.py seed_demo
 	@exec $(PY) manage.py up --port $(PORT)
 
 test: $(VENV)/dev.lock ## run every test: on SQLite, then on PostgreSQL, Redis and Chromium where they are found

@@ -18,7 +18,14 @@ class FeedbackConfig(AppConfig):
         deliveries_created.connect(mark_new, dispatch_uid="feedback.mark_new")
         routing.quality_of = quality_of
         register(
-            NavItem("Leads", "lead-list", BUYERS, 10, badge=due_badge),
+            NavItem(
+                "Leads",
+                "lead-list",
+                BUYERS,
+                10,
+                badge=due_badge,
+                also=("view-list", "bulk-create", "keyboard"),
+            ),
             NavItem("Uploads", "upload-list", BUYERS, 20),
             NavItem("History", "history", BUYERS, 60),
             NavItem("Returns", "return-list", (*SELLERS, *BUYERS), 35, badge=waiting_badge),

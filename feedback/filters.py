@@ -67,7 +67,7 @@ class LeadFilter(FromDayToDay, django_filters.FilterSet):
     source = django_filters.ChoiceFilter(method="from_source", label="Source", empty_label="any")
     flow = django_filters.ChoiceFilter(field_name="flow__public_id", label="Flow", empty_label="any")
     delivered_from = django_filters.DateFilter(method="from_day", label="Delivered from", widget=DATE)
-    delivered_to = django_filters.DateFilter(method="to_day", label="Delivered to", widget=DATE)
+    delivered_to = django_filters.DateFilter(method="to_day", label="To", widget=DATE)
 
     class Meta:
         model = Delivery

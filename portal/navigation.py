@@ -31,10 +31,16 @@ class NavItem:
     section: str = ""
     badge: Callable[[Actor], str] | None = None
     args: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()  # names of further pages at which, and beneath which, it is current
 
     @property
     def url(self) -> str:
         return reverse(self.url_name, args=self.args)
+
+    def reaches(self, path: str) -> int:
+        """How far into the path one of its addresses goes, in characters; 0 where none begins it."""
+        addresses = (self.url, *(reverse(name) for name in self.also))
+        return max((len(each) for each in addresses if path.startswith(each)), default=0)
 
 
 _items: list[NavItem] = []
@@ -72,7 +78,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
 def rail(actor: Actor, path: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """Sections in order, each ``(head, [{label, url, badge, current}])``."""
     items = items_for(actor)
-    current = max((item.url for item in items if path.startswith(item.url)), key=len, default="")
+    nearest = max(items, key=lambda item: item.reaches(path), default=None)
+    current = nearest.url if nearest and nearest.reaches(path) else ""
     sections: dict[str, list[dict[str, Any]]] = {}
     for item in items:
         line = {"label": item.label, "url": item.url, "current": item.url == current}

@@ -105,7 +105,9 @@ def test_a_second_worker_takes_other_marks():
     def first():
         try:
             with transaction.atomic():
-                taken.append([mark.delivery_id for mark in quality._claim(StaleMark.objects.order_by("pk"), 1)])
+                taken.append(
+                    [mark.delivery_id for mark in quality._claim(StaleMark.objects.order_by("pk"), 1)]
+                )
                 claimed.set()
                 go_on.wait(30)
         finally:

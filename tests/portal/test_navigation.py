@@ -77,3 +77,9 @@ def test_daily_pages_stand_before_the_set_up():
 def test_a_page_marks_where_one_is(world, as_user):
     marked = re.findall(r'href="([^"]+)" aria-current="page"', as_user(world.agent).get("/leads/").text)
     assert marked[0] == "/leads/"
+
+
+@pytest.mark.parametrize("path", ["/views/", "/views/7/", "/bulk/blk_1/", "/keyboard/", "/leads/evt_1/"])
+def test_what_belongs_to_the_leads_is_beneath_them(world, path):
+    lines = [line for _, section in rail(world.actor(world.agent), path) for line in section]
+    assert [line["label"] for line in lines if line["current"]] == ["Leads"]
