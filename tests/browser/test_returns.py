@@ -45,6 +45,7 @@ def test_a_lead_is_returned_with_the_keyboard_alone(open_page, world, tmp_path):
     page.keyboard.type("In our system since March.")
     page.keyboard.press("Tab")
     with page.expect_file_chooser() as chosen:
+        expect(page.locator("[type=file]")).to_be_focused()  # an answer of the browser: it listens by now
         page.keyboard.press("Enter")
     chosen.value.set_files(proof)
     press_until(page, "Tab", page.get_by_role("button", name="Ask to return it"))
