@@ -86,7 +86,7 @@ def main() -> int:
         mark = "not browser" if postgres else "not browser and not postgres"
         do(named, ["-n", "auto", "-m", mark], **found)
     if chromium:
-        do("Chromium", ["-m", "browser"], CHROMIUM=chromium)
+        do("Chromium", ["-n", "auto", "-m", "browser"], CHROMIUM=chromium)
     missing = [
         name
         for name, there in (("PostgreSQL", postgres), ("Redis", redis_url), ("Chromium", chromium))
